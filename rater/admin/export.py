@@ -27,6 +27,8 @@ _FROM: dict[str, tuple[type[DeclarativeBase], str]] = {
     "sample": (CompletionRow, "sample"),
     "dimension": (Answer, "dimension"),
     "answer": (Answer, "value"),
+    "not_applicable": (Answer, "not_applicable"),
+    "confidence": (Answer, "confidence"),
     "comment": (Answer, "comment"),
     "is_repeat": (TrialTextRow, "is_repeat"),
     "n_revisions": (Answer, "revision"),
@@ -37,7 +39,7 @@ _FROM: dict[str, tuple[type[DeclarativeBase], str]] = {
 }
 """Columns of an export, in their order, and the columns of the schema that they come from."""
 
-_WHOLE_MS = ("shown_ms", "first_render_ms", "hidden_ms")
+_WHOLE = ("confidence", "shown_ms", "first_render_ms", "hidden_ms")
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _item_columns(columns: Iterable[str]) -> list[str]:
 def _frame(rows: list[AnswerRow], n_texts: int) -> pd.DataFrame:
     table = export.answer_table(rows, n_texts)
     frame = pd.DataFrame(table.rows, columns=list(table.columns))
-    return frame.astype(dict.fromkeys(_WHOLE_MS, "Int64"))
+    return frame.astype(dict.fromkeys(_WHOLE, "Int64"))
 
 
 _TEXTS_FROM: dict[str, tuple[type[DeclarativeBase], str]] = {

@@ -231,8 +231,18 @@ def _design(study: Study) -> Iterator[str]:
             f"({composite.scale.describe_values()}); missing if a part is missing"
         )
     for dimension in study.described_dimensions:
-        cannot = "; “cannot judge” is allowed" if dimension.cannot_judge else ""
-        yield f"- `{dimension.name}`: “{dimension.question}” ({dimension.scale.describe()}{cannot})"
+        yield f"- `{dimension.name}`: “{dimension.question}” ({_describe_answers(dimension)})"
+
+
+def _describe_answers(dimension: Dimension) -> str:
+    parts = [dimension.scale.describe()]
+    if dimension.cannot_judge:
+        parts.append("“cannot judge” is allowed")
+    if dimension.not_applicable:
+        parts.append("“not applicable” is allowed, and is not a score")
+    if dimension.confidence:
+        parts.append(f"with confidence in the answer, 1 to {dimension.n_confidence}, which can be left out")
+    return "; ".join(parts)
 
 
 def _questionnaire(study: Study) -> Iterator[str]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rater.analysis.answer_scale import Judged
 from rater.analysis.contrast_data import first_showings
 from rater.analysis.sentences import counted
+from rater.analysis.validation import flags
 from rater.errors import RaterError
 from rater.study.composite import CompositeRule, CompositeScore
 
@@ -55,8 +56,8 @@ def composites_of(dimensions: Iterable[Judged]) -> list[CompositeScore]:
 def add_composites(frame: pd.DataFrame, dimensions: Iterable[Judged]) -> pd.DataFrame:
     """Add a row for each answer with a composite score. Costs a sort of the answers for each.
 
-    A rater who could not judge a part could not judge the composite. Where a part was not answered, there is
-    no row.
+    A rater who could not judge a part could not judge the composite, and it does not apply where a part does
+    not. Where a part was not answered, there is no row.
 
     Raises:
         RaterError: If a part is answered twice by a rater about one text, so that no single answer can be
@@ -90,6 +91,8 @@ class _Parts:
     """Rated texts × parts; NaN without an answer."""
     is_there: NDArray[np.bool_]
     """True if there is a row, even of a rater who could not judge."""
+    is_inapplicable: NDArray[np.bool_]
+    """Rated texts: True if a part does not apply to it."""
 
 
 def _collect(frame: pd.DataFrame, composite: CompositeScore) -> _Parts:
@@ -111,7 +114,9 @@ def _collect(frame: pd.DataFrame, composite: CompositeScore) -> _Parts:
     answers, is_there = np.full(shape, np.nan), np.zeros(shape, dtype=np.bool_)
     answers[text, part] = part_rows["answer"].to_numpy(dtype=np.float64)
     is_there[text, part] = True
-    return _Parts(part_rows[~pd.Series(text).duplicated().to_numpy()], answers, is_there)
+    is_inapplicable = np.zeros(shape[0], dtype=np.bool_)
+    is_inapplicable[text[flags(part_rows, "not_applicable")]] = True
+    return _Parts(part_rows[~pd.Series(text).duplicated().to_numpy()], answers, is_there, is_inapplicable)
 
 
 def _rows(frame: pd.DataFrame, composite: CompositeScore) -> pd.DataFrame:
@@ -119,11 +124,16 @@ def _rows(frame: pd.DataFrame, composite: CompositeScore) -> pd.DataFrame:
     parts = _collect(frame, composite)
     scores = combine(parts.answers, composite.scale.rule)
     rows: pd.DataFrame = parts.rows.assign(dimension=composite.name, answer=scores)
-    if "comment" in rows.columns:
-        rows = rows.assign(comment=None)
-    if "cannot_judge" in rows.columns:
-        return rows.assign(cannot_judge=np.isnan(scores))[np.asarray(parts.is_there.all(axis=1))]
-    return rows.loc[~np.isnan(scores)]
+    of_single_answers = {name: None for name in ("comment", "confidence") if name in rows.columns}
+    is_missing = np.isnan(scores)
+    marks = {
+        "cannot_judge": is_missing & ~parts.is_inapplicable,
+        "not_applicable": is_missing & parts.is_inapplicable,
+    }
+    marks = {name: mark for name, mark in marks.items() if name in rows.columns}
+    rows = rows.assign(**of_single_answers, **marks)
+    keeps_row = np.logical_or.reduce([~is_missing, *marks.values()]) & parts.is_there.all(axis=1)
+    return rows.loc[np.asarray(keeps_row)]
 
 
 def count_composites(frame: pd.DataFrame, dimensions: Iterable[Judged]) -> tuple[CompositeCount, ...]:

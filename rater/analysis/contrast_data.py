@@ -16,7 +16,7 @@ from scipy.sparse.linalg import lsqr
 
 from rater.analysis.cell_scores import CellScores, Concepts, Unit, read_concepts
 from rater.analysis.results import UNUSED, Counts
-from rater.analysis.validation import flags
+from rater.analysis.validation import flags, opted_out
 from rater.study.analysis_plan import PlannedScore
 
 
@@ -142,8 +142,8 @@ def first_showings(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def judged_only(frame: pd.DataFrame) -> pd.DataFrame:
-    """Drop the answers "cannot judge", if the frame marks them."""
-    return frame[~flags(frame, "cannot_judge")]
+    """Drop the answers "cannot judge" and "not applicable", which are not scores, if the frame marks them."""
+    return frame[~opted_out(frame)]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from rater.analysis.plan import Planned
 from rater.analysis.prepare import PreparedFrame, prepare
 from rater.analysis.reading_notes import ReadingNotes, reading_of
 from rater.analysis.sentences import counted
+from rater.analysis.validation import flags
 from rater.errors import RaterError
 
 
@@ -127,7 +128,8 @@ def complete_diagnosis(
 
 def _left_out(prepared: PreparedFrame, reading: ReadingNotes | None, *, n_excluded: int) -> Iterator[LeftOut]:
     repeats, frame = prepared.repeats, prepared.rated
-    n_not_judged = len(frame) - len(judged_only(frame))
+    n_not_applicable = int(flags(frame, "not_applicable").sum())
+    n_not_judged = len(frame) - len(judged_only(frame)) - n_not_applicable
     n_trials = len(judged_only(frame)) - len(judged_only(first_showings(frame)))
     for n, reason in (
         (reading.n_without_answer if reading else 0, "without an answer"),
@@ -135,6 +137,7 @@ def _left_out(prepared: PreparedFrame, reading: ReadingNotes | None, *, n_exclud
         (repeats.second.n, "second answers to a text"),
         (n_trials, "repeated trials"),
         (n_not_judged, "answered “cannot judge”"),
+        (n_not_applicable, "answered “not applicable”"),
         (n_excluded, "of excluded raters"),
     ):
         if n:

@@ -30,6 +30,7 @@ BLIND = (
     "first_answered_at",
     "is_repeat",
     "cannot_judge",
+    "not_applicable",
     "arm_is_left",
 )
 """The only columns of the frame that a criterion reads; the arm is not among them."""

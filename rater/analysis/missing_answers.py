@@ -8,7 +8,8 @@ less favourable than on those that are there, the difference would be
 f being the mean share of missing answers of that arm over rater × prompt cells. The tipping point is the
 smallest delta at which the interval reaches 0.
 
-An answer is missing where a rater could not judge a text, or left before answering it. The primary test
+An answer is missing where a rater could not judge a text, where the question did not apply to it, or where
+the rater left before answering. The primary test
 takes the missing answers to be like the others of their cell (missing at random), which no data can show. Two
 things help: a test of whether more are missing in one arm, and the tipping point of a delta adjustment
 (`rater.analysis.missing_answers`).
@@ -104,8 +105,17 @@ def tipping_delta(
 
 
 SlotSource = Literal["booklets", "cells"]
+Kind = Literal["cannot_judge", "not_applicable", "not_answered"]
+_KINDS: tuple[Kind, ...] = ("cannot_judge", "not_applicable", "not_answered")
 CANNOT_JUDGE = "cannot judge, crossed t"
+NOT_APPLICABLE = "not applicable, crossed t"
 NOT_ANSWERED = "not answered, crossed t"
+_TESTS: dict[Kind, tuple[str, str]] = {
+    "cannot_judge": (CANNOT_JUDGE, "could not be judged"),
+    "not_applicable": (NOT_APPLICABLE, "had a question that did not apply"),
+    "not_answered": (NOT_ANSWERED, "were not answered"),
+}
+"""The name of each test, and what happened to the texts."""
 ASSIGNED = ("rater", "item", "prompt", "arm", "dimension")
 """The columns of the frame of assigned texts; an empty dimension means all dimensions."""
 _UNKNOWN: dict[SlotSource, str] = {
@@ -130,6 +140,7 @@ class MissingByArm:
     """The number of expected answers."""
     n_cannot_judge: int
     n_not_answered: int
+    n_not_applicable: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +151,8 @@ class MissingAnswers:
     counts: tuple[MissingByArm, ...]
     cannot_judge: Outcome | None
     """The share that could not be judged, first arm minus second; None where all could."""
+    not_applicable: Outcome | None
+    """The share to which the question did not apply, first arm minus second; None where it always did."""
     not_answered: Outcome | None
     """The share that was not answered, first arm minus second; None where all were."""
     tipping: tuple[TippingPoint, ...]
@@ -160,7 +173,7 @@ def find_missing_answers(
     """Find the answers that are missing on a dimension; None where none is. Costs some sorts of its rows.
 
     Args:
-        frame: The tidy frame with its rows of "cannot judge"; repeats are left out.
+        frame: The tidy frame with its rows of "cannot judge" and "not applicable"; repeats are left out.
         judged: The dimension.
         planned: The contrast and alpha.
         primary: The planned test on this dimension.
@@ -171,12 +184,13 @@ def find_missing_answers(
     source: SlotSource = "cells" if assigned is None else "booklets"
     in_one_arm = planned.test == "mixed_model"
     slots = _slots(frame, judged.name, planned.contrast, assigned, pairwise=pairwise, in_one_arm=in_one_arm)
-    if not (slots["cannot_judge"] | slots["not_answered"]).any():
+    if not slots[[*_KINDS]].to_numpy().any():
         return None
     return MissingAnswers(
         source=source,
         counts=_count(slots, planned.contrast),
         cannot_judge=_test(slots, "cannot_judge", planned, pairwise=pairwise),
+        not_applicable=_test(slots, "not_applicable", planned, pairwise=pairwise),
         not_answered=_test(slots, "not_answered", planned, pairwise=pairwise),
         tipping=_tip(slots, judged, planned, primary, pairwise=pairwise),
         unknown=_UNKNOWN[source],
@@ -198,21 +212,26 @@ def _slots(
     """
     rows = first_showings(frame)
     rows = rows[rows["dimension"] == dimension]
-    rows = rows.assign(cannot_judge=flags(rows, "cannot_judge"), not_answered=False)
+    opted_out = {kind: flags(rows, kind) for kind in ("cannot_judge", "not_applicable")}
+    rows = rows.assign(**opted_out, not_answered=False)
     if assigned is not None:
         assigned = assigned[assigned["dimension"].isna() | (assigned["dimension"] == dimension)]
         done = pd.MultiIndex.from_arrays([rows["rater"].astype(str), rows["item"].astype(str)])
         of_assigned = pd.MultiIndex.from_arrays([assigned["rater"].astype(str), assigned["item"].astype(str)])
         left = _like(rows, assigned[~of_assigned.isin(done)])
-        rows = pd.concat([rows, left.assign(cannot_judge=False, not_answered=True)], ignore_index=True)
+        rows = pd.concat([rows, _not_answered(left)], ignore_index=True)
     elif not pairwise and not in_one_arm:
         rows = pd.concat([rows, _without_partner(rows, contrast)], ignore_index=True)
     if pairwise:
         rows = rows.assign(arm=rows["arm"].astype(str) + " or " + rows["other_arm"].astype(str))
     concepts = [name for name in (CONCEPT, SHARED_PROMPT) if name in rows.columns]
-    return rows[["rater", "prompt", "arm", "cannot_judge", "not_answered", *concepts]].astype(
-        {"rater": str, "prompt": str, "cannot_judge": bool, "not_answered": bool}
+    return rows[["rater", "prompt", "arm", *_KINDS, *concepts]].astype(
+        {"rater": str, "prompt": str, **dict.fromkeys(_KINDS, bool)}
     )
+
+
+def _not_answered(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(cannot_judge=False, not_applicable=False, not_answered=True)
 
 
 def _like(rows: pd.DataFrame, left: pd.DataFrame) -> pd.DataFrame:
@@ -231,31 +250,30 @@ def _without_partner(rows: pd.DataFrame, contrast: tuple[str, str]) -> pd.DataFr
     if len(alone) == len(cells):
         alone = alone.iloc[:0]  # nobody saw both arms of a prompt: that is the design, and nothing is missing
     other = alone["arm"].map({contrast[0]: contrast[1], contrast[1]: contrast[0]})
-    return alone.assign(arm=other, cannot_judge=False, not_answered=True)
+    return _not_answered(alone.assign(arm=other))
 
 
 def _count(slots: pd.DataFrame, contrast: tuple[str, str]) -> tuple[MissingByArm, ...]:
     present = set(slots["arm"])
     arms = [*(arm for arm in contrast if arm in present), *sorted(present - set(contrast))]
-    by_arm = slots.groupby("arm")[["cannot_judge", "not_answered"]].agg(["size", "sum"])
+    by_arm = slots.groupby("arm")[[*_KINDS]].agg(["size", "sum"])
     return tuple(
         MissingByArm(
             arm,
             n=int(by_arm.loc[arm, ("cannot_judge", "size")]),
             n_cannot_judge=int(by_arm.loc[arm, ("cannot_judge", "sum")]),
+            n_not_applicable=int(by_arm.loc[arm, ("not_applicable", "sum")]),
             n_not_answered=int(by_arm.loc[arm, ("not_answered", "sum")]),
         )
         for arm in arms
     )
 
 
-def _test(
-    slots: pd.DataFrame, kind: Literal["cannot_judge", "not_answered"], planned: Planned, *, pairwise: bool
-) -> Outcome | None:
+def _test(slots: pd.DataFrame, kind: Kind, planned: Planned, *, pairwise: bool) -> Outcome | None:
     """Test the difference of the shares between the arms, cell by cell, over raters and prompts."""
     if not slots[kind].any():
         return None
-    name = CANNOT_JUDGE if kind == "cannot_judge" else NOT_ANSWERED
+    name, what = _TESTS[kind]
     first, second = planned.contrast
     shares = [_shares(slots[slots["arm"] == arm], kind) for arm in planned.contrast]
     both = shares[0].merge(shares[1], on=_cell_of(slots), suffixes=("_1", "_2"))
@@ -273,7 +291,6 @@ def _test(
         reason = f"no rater was shown both “{first}” and “{second}” texts of the same prompt"
     if reason:
         return NotEstimable(test=name, score="answers", reason=reason, n=n)
-    what = "could not be judged" if kind == "cannot_judge" else "were not answered"
     estimand = f"how much larger a share of “{first}” than of “{second}” texts {what}"
     about = OutcomeLabels(name, estimand, "answers", "difference of shares", bounds=DIFFERENCE)
     values = (both["share_1"] - both["share_2"]).to_numpy(dtype=np.float64)
@@ -313,8 +330,8 @@ def _tip(
     points = []
     for arm in arms:
         own = slots[slots["arm"] == arm]
-        if (own["cannot_judge"] | own["not_answered"]).any():
-            shares = _shares(own, "cannot_judge", "not_answered")
+        if own[[*_KINDS]].to_numpy().any():
+            shares = _shares(own, *_KINDS)
             share = MissingShare(float(shares["share"].mean()), _error_of_share(shares, planned.alpha))
             points.append(tip(arm, share, primary, bounds_of(primary.score, judged), alpha=planned.alpha))
     return tuple(points)

@@ -136,7 +136,15 @@ def _turned(frame: pd.DataFrame) -> pd.Series:
 
 def _rows(frame: pd.DataFrame, *, marked: bool) -> pd.DataFrame:
     """Return everything that is known of each row, for comparing rows with each other."""
-    columns = ("position", "shown_ms", "first_render_ms", "hidden_ms", "guess", "cannot_judge")
+    columns = (
+        "position",
+        "shown_ms",
+        "first_render_ms",
+        "hidden_ms",
+        "guess",
+        "cannot_judge",
+        "not_applicable",
+    )
     known = [name for name in (*columns, *(("is_repeat",) if marked else ())) if name in frame.columns]
     return pd.concat([_texts(frame), _turned(frame).rename("answer"), frame[known]], axis=1)
 

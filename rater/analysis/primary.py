@@ -203,9 +203,9 @@ def analyze(
     """Analyse a tidy frame as planned. Costs a few sorts of the answers per dimension, and the bootstraps.
 
     Args:
-        frame: One row for each answer: rater, item, prompt, arm, dimension, answer; and, where there are
-            such, position (for runs and repeated texts), shown_ms (for times), is_repeat, cannot_judge, guess
-            (for the blinding), and other_arm and arm_is_left for choices between two texts.
+        frame: One row for each answer: rater, item, prompt, arm, dimension, answer; where there are such,
+            position (for runs and repeats), shown_ms (for times), is_repeat, cannot_judge, not_applicable,
+            confidence, guess (for the blinding), and for pairs other_arm and arm_is_left.
         planned: What was planned.
         raters: One row for each rater: rater, n_checks, n_passed, finished, left_why; for the exclusions.
         guesses: One row for each answer to the blinding question: rater, item, arm, guess.

@@ -60,7 +60,7 @@ class ReadingNotes:
     n_without_answer: int = 0
     """Rows left out because they have no answer."""
     n_not_judged: int = 0
-    """Rows without an answer that are kept, because the rater could not judge."""
+    """Rows without an answer that are kept: the rater could not judge, or the question did not apply."""
     n_repeats: int = 0
     """Rows that the reader takes for repeats, because positions show that the rater had answered before."""
     missing: tuple[tuple[str, int], ...] = ()

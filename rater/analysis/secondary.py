@@ -16,6 +16,7 @@ from rater.analysis.agreement import Agreement, measure_agreement
 from rater.analysis.answer_scale import Judged, is_pairwise
 from rater.analysis.bradley_terry import Ranking, rank_arms
 from rater.analysis.concept_effects import ConceptEffects, concept_effects
+from rater.analysis.confidence import ConfidenceEffects, confidence_effects
 from rater.analysis.contrast_data import Ratings
 from rater.analysis.crossed import Compared, compare
 from rater.analysis.effects import effect_sizes
@@ -114,6 +115,8 @@ class Details:
     """The spread of the answers by arm; None for pairwise choices."""
     concepts: ConceptEffects | None
     """Exploratory: the difference for each concept, where concepts are a factor."""
+    confidence: ConfidenceEffects | None
+    """The confidence in the answers by arm; None where raters gave none."""
     prompts: tuple[UnitEffect, ...]
     """Exploratory: the difference on each prompt, in the planned score."""
     raters: tuple[UnitEffect, ...]
@@ -150,6 +153,7 @@ def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Detai
         effects=_effects(data, of_effects),
         spread=_spread(data),
         concepts=_concepts(data),
+        confidence=confidence_effects(data.frame, judged, compared, planned),
         prompts=prompts,
         raters=raters,
         reliability=_predict(data, shrunken, of_prediction),

@@ -18,10 +18,12 @@ from rater.names import normalise_name
 from rater.tables import SourceTable
 from rater.tables.table import cell_text
 
-NUMBERS = ("position", "shown_ms", "first_render_ms", "hidden_ms")
+NUMBERS = ("position", "confidence", "shown_ms", "first_render_ms", "hidden_ms")
 TEXTS = ("guess", "other_arm", "other_item", CONCEPT)
-FLAGS = ("is_repeat", "cannot_judge", "arm_is_left")
+FLAGS = ("is_repeat", "cannot_judge", "not_applicable", "arm_is_left")
 """Columns that are read under these names where they are there: numbers, names, and yes or no."""
+OPT_OUTS = ("cannot_judge", "not_applicable")
+"""Flags of rows that have no answer, because the rater gave none on purpose."""
 REPEAT_KEY = ("rater", "prompt", "arm", "item", "other_arm", "other_item", "dimension")
 """Answers that agree in all of these are repeats: items may be numbered within prompt and arm."""
 _NAMED = ("rater", "prompt", "arm", "item", "dimension")
@@ -62,8 +64,10 @@ class TidyFrame:
         answer = self._wanted["answer"]
         cells = self._cells(answer)
         is_missing = cells.where([self._rules.is_missing(text) for text in cells.texts])
-        not_judged = self._flags("cannot_judge") if "cannot_judge" in self._table.columns else ~is_missing
-        left_out = is_missing & ~not_judged if "cannot_judge" in self._table.columns else is_missing
+        left_out = is_missing
+        for flag in OPT_OUTS:
+            if flag in self._table.columns:
+                left_out = left_out & ~self._flags(flag)
         if left_out.any() and not drop_empty:
             self._refuse_empty(answer, left_out, cells)
         self._kept = np.flatnonzero(~left_out)

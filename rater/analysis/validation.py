@@ -97,13 +97,22 @@ def flags(frame: pd.DataFrame, column: str) -> NDArray[np.bool_]:
     return np.array([bool(value) for value in values.tolist()], dtype=np.bool_)
 
 
+def opted_out(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Mark the rows of raters who could not judge, or to whom the question did not apply.
+
+    Raises:
+        RaterError: If a mark is anything but yes or no.
+    """
+    return flags(frame, "cannot_judge") | flags(frame, "not_applicable")
+
+
 def require_on_scale(frame: pd.DataFrame, dimension: Judged) -> None:
-    """Refuse answers that are not on the scale of a dimension, and missing ones of raters who could judge.
+    """Refuse answers that are not on the scale of a dimension, and missing ones of raters who gave one.
 
     Raises:
         RaterError: If there are some.
     """
-    answered = frame[~flags(frame, "cannot_judge")]
+    answered = frame[~opted_out(frame)]
     rows = answered[answered["dimension"] == dimension.name]
     answers = rows["answer"].to_numpy(dtype=np.float64)
     valid = is_valid(answers, dimension)
@@ -284,6 +293,8 @@ _COLUMNS: dict[str, Callable[[pd.DataFrame, str], pd.Series]] = {
     "guess": _as_optional_names,
     "is_repeat": _as_flags,
     "cannot_judge": _as_flags,
+    "not_applicable": _as_flags,
+    "confidence": _as_counts,
     "arm_is_left": _as_side,
     "answer": _as_answers,
     "position": _as_counts,

@@ -16,7 +16,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from rater.bots.behaviours import Asked, Character, Judge, seconds_on_a_text
-from rater.bots.html_forms import BotPage, Field, read_page
+from rater.bots.html_forms import APPLIES_NOT, BotPage, Field, read_page
 from rater.errors import StateError
 from rater.sanitize import sanitize_for_display
 from rater.store.engine import writing
@@ -33,6 +33,10 @@ from rater.study.visit import Channel
 _MAX_PAGES = 5_000
 _PAUSE_S = 0.1
 _COMMENT = "A bot was here."
+SHARE_NOT_APPLICABLE = 0.05
+"""The share of questions that bots answer with "not applicable", where it is offered."""
+SHARE_WITHOUT_CONFIDENCE = 0.1
+"""The share of answers for which bots leave out how sure they are."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,12 @@ def _fill(bot: Bot, page: BotPage) -> dict[str, str]:
 
 def _answer(bot: Bot, page: BotPage, field: Field) -> str | None:
     if field.dimension is not None:
+        may_opt_out = any(option.value == APPLIES_NOT for option in field.options)
+        if may_opt_out and bot.rng.uniform() < SHARE_NOT_APPLICABLE:
+            return APPLIES_NOT
         return _judge(bot, page, field, field.dimension)
+    if field.is_confidence and bot.rng.uniform() < SHARE_WITHOUT_CONFIDENCE:
+        return None
     if field.is_about_rater and not field.options:
         return _describe_itself(bot, field)
     if not field.options:
@@ -217,7 +226,7 @@ def rate_in_store(
             view = view_trial(session, at, position)
             shown_ms = round(seconds_on_a_text(character, rng) * 1000)
             answers = {
-                each.name: Judgement(judge(_asked(view, each.shown_to(rater_id))))
+                each.name: _judgement(judge(_asked(view, each.shown_to(rater_id))), each, rng)
                 for each in protocol.dimensions
                 if view.dimension in (None, each.name)
             }
@@ -226,6 +235,16 @@ def rate_in_store(
         if last == rater_session.n_trials:
             record_questionnaire(session, rater_id, _describe(protocol, "after", rng), when="after", now=now)
     return last
+
+
+def _judgement(value: float, dimension: Dimension, rng: np.random.Generator) -> Judgement:
+    """Add to an answer what else the dimension asks, drawn at random and independent of the text."""
+    if dimension.not_applicable and rng.uniform() < SHARE_NOT_APPLICABLE:
+        return Judgement(None, not_applicable=True)
+    n_points = dimension.n_confidence
+    if not n_points or rng.uniform() < SHARE_WITHOUT_CONFIDENCE:
+        return Judgement(value)
+    return Judgement(value, confidence=int(rng.integers(1, n_points + 1)))
 
 
 def _describe(protocol: Protocol, when: When, rng: np.random.Generator) -> dict[str, Given | None]:

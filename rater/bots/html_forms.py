@@ -11,6 +11,10 @@ from rater.errors import StateError
 
 ANSWER = "answer."
 """The prefix of fields that hold an answer on a dimension."""
+CONFIDENCE = "confidence."
+"""The prefix of fields that hold how sure a rater is of an answer."""
+APPLIES_NOT = "inapplicable"
+"""The value of the button "not applicable"."""
 ABOUT = "about."
 """The prefix of fields that hold an answer about the rater."""
 _TIMES = ("shown_ms", "first_render_ms", "hidden_ms")
@@ -40,6 +44,11 @@ class Field:
     def dimension(self) -> str | None:
         """The dimension asked; None for other questions."""
         return self.name.removeprefix(ANSWER) if self.name.startswith(ANSWER) else None
+
+    @property
+    def is_confidence(self) -> bool:
+        """True for the question how sure a rater is."""
+        return self.name.startswith(CONFIDENCE)
 
     @property
     def is_about_rater(self) -> bool:

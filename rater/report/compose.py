@@ -4,6 +4,7 @@ import rater
 from rater.report.document import Block, Document, Prose, Section
 from rater.report.numbers import sizes_of
 from rater.report.sections.composites import composites_section, joint_section
+from rater.report.sections.confidence import confidence_section
 from rater.report.sections.data import (
     comments_section,
     data_section,
@@ -116,6 +117,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         ordinal_section(findings),
         reliability_section(findings),
         spread_section(findings),
+        confidence_section(findings),
         concepts_section(findings),
         prompts_section(findings),
         raters_section(findings),

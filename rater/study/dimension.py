@@ -1,13 +1,20 @@
 """A property that raters judge: a question and its scale."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from rater.study.declaration import Declaration, Label, Name, Question
-from rater.study.fields import Fields, fill, templates_in
+from pydantic import Field, model_validator
+
+from rater.study.declaration import Declaration, InOrder, Label, Name, Question
+from rater.study.fields import Fields, fill_all, templates_in
 from rater.study.scales import Scale
 
 MAX_ANSWER_COMMENT = 2_000
 """Characters of a comment on a text; longer ones are cut."""
+
+OUR_CONFIDENCE = ("not sure at all", "not very sure", "fairly sure", "very sure")
+"""The points of confidence in our own words, which pages translate."""
+OWN_TEXTS = ("question", "comment", "not_applicable", "confidence", "confidence_labels")
+"""The fields of a dimension that are texts, or may be, apart from those of its scale."""
 
 
 class Dimension(Declaration):
@@ -24,8 +31,31 @@ class Dimension(Declaration):
     """The answer scale. (rater)"""
     cannot_judge: bool = False
     """Offer "I cannot judge this" as an answer. (rater)"""
+    not_applicable: bool | Label = False
+    """Offer "Not applicable" as an answer, or one with the given label: the question does not apply to the
+    text. It is counted separately from "cannot judge". (rater)"""
+    confidence: bool | Question = False
+    """Ask under the answer how sure the rater is of it, in our words or in the given ones. Raters may leave
+    it out. (rater)"""
+    confidence_labels: Annotated[tuple[Label, ...], Field(max_length=7), InOrder] = ()
+    """Labels of the points of confidence, from least to most sure; by default four. (rater)"""
     comment: Label | None = None
     """Label of a comment field; None for no comment field. (rater)"""
+
+    @model_validator(mode="after")
+    def _confidence_has_points(self) -> Self:
+        if self.confidence_labels and self.confidence is False:
+            msg = "confidence_labels is given, but confidence is False; set confidence=True, or a question"
+            raise ValueError(msg)
+        if len(self.confidence_labels) == 1:
+            msg = "confidence_labels has 1 label; valid: 2 to 7, from least to most sure"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def n_confidence(self) -> int:
+        """The number of points of confidence; 0 where it is not asked."""
+        return len(self.confidence_labels or OUR_CONFIDENCE) if self.confidence else 0
 
     @property
     def templates(self) -> list[tuple[str, str]]:
@@ -33,15 +63,14 @@ class Dimension(Declaration):
         labels = [
             found for name, value in self.scale if name != "kind" for found in templates_in(value, name)
         ]
-        own = [("question", self.question), ("comment", self.comment or "")]
+        own = [found for name in OWN_TEXTS for found in templates_in(getattr(self, name), name)]
         return [*own, *((f"scale.{place}", label) for place, label in labels)]
 
     def filled(self, fields: Fields) -> Self:
         """Return the dimension as it is asked of a text with these fields."""
         if not any("{" in template or "}" in template for _, template in self.templates):
             return self
-        comment = None if self.comment is None else fill(self.comment, fields)
-        update = {"question": fill(self.question, fields), "comment": comment}
+        update = {name: fill_all(getattr(self, name), fields) for name in OWN_TEXTS}
         return self.model_copy(update={**update, "scale": self.scale.filled(fields)})
 
     def shown_to(self, rater: str) -> Self:

@@ -90,7 +90,9 @@ def stated_minutes(protocol: Protocol, *, n_trials: int, characters_per_text: fl
 
 
 def _seconds_per_answer(dimension: Dimension) -> float:
-    return dimension.scale.seconds_per_answer + (SECONDS_PER_COMMENT if dimension.comment else 0)
+    confidence_s = SECONDS_PER_CHOICE if dimension.confidence else 0
+    comment_s = SECONDS_PER_COMMENT if dimension.comment else 0
+    return dimension.scale.seconds_per_answer + confidence_s + comment_s
 
 
 def _screening_s(protocol: Protocol) -> float:

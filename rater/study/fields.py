@@ -22,6 +22,7 @@ RESERVED = frozenset(
     {
         PROMPT, COMPLETION, "text", "rater", "item", "other_item", "arm", "other_arm", "arm_is_left", "dose",
         "dimension", "position", "place", "answer", "answer_text", "sample", "is_repeat", "cannot_judge",
+        "not_applicable", "confidence",
         "comment", "guess", "n_revisions", "shown_ms", "first_render_ms", "hidden_ms", "answered_at",
         "first_answered_at", "n_characters", "n_tokens", "nll", "repetition", "mean_rating", "n_ratings",
         "mean_rating_kept", "n_ratings_kept", "chosen", "target", "options",

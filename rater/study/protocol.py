@@ -15,13 +15,13 @@ from rater.study.declaration import (
     Title,
     require_different,
 )
-from rater.study.dimension import Dimension
+from rater.study.dimension import OWN_TEXTS, Dimension
 from rater.study.fields import ShownField
 from rater.study.label_choice import require_as_many_options
 from rater.study.practice_and_checks import AttentionCheck, Practice
 from rater.study.questionnaire import Question as QuestionnaireQuestion
 from rater.study.questionnaire import When
-from rater.study.translation import Language, Translation
+from rater.study.translation import DimensionTranslation, Language, Translation
 from rater.study.visit import BlindingQuestion, Endings, Recruitment, ScreeningQuestion
 
 Revising = Literal["all", "last", "none"]
@@ -162,8 +162,9 @@ class Protocol(Declaration):
     @model_validator(mode="after")
     def _choices_can_auto_advance(self) -> Self:
         only = self.dimensions[0]
-        if self.auto_advance and (len(self.dimensions) > 1 or not only.scale.choices or only.comment):
-            msg = "auto_advance needs a single dimension of choices, without a comment"
+        asks_more = only.comment or only.confidence
+        if self.auto_advance and (len(self.dimensions) > 1 or not only.scale.choices or asks_more):
+            msg = "auto_advance needs a single dimension of choices, without a comment and without confidence"
             raise ValueError(msg)
         return self
 
@@ -200,11 +201,9 @@ class Protocol(Declaration):
                 if given is not None and len(given) != len(own):
                     msg = f"translations[{language!r}].{name} has {len(given)}, but the study has {len(own)}"
                     raise ValueError(msg)
-            for name in translation.dimensions:
-                _require_dimension(f"translations[{language!r}].dimensions", name, self)
-                options = translation.dimensions[name].options
-                scale = next(each.scale for each in self.dimensions if each.name == name)
-                require_as_many_options(f"translations[{language!r}].dimensions[{name!r}]", scale, options)
+            for name, words in translation.dimensions.items():
+                place = f"translations[{language!r}].dimensions"
+                _require_same_points(f"{place}[{name!r}]", _require_dimension(place, name, self), words)
             shown = [field.name for field in self.shown_fields]
             for name in translation.shown_fields:
                 if name not in shown:
@@ -256,16 +255,27 @@ def _require_same_questions(
         raise ValueError(msg)
 
 
+def _require_same_points(place: str, dimension: Dimension, words: DimensionTranslation) -> None:
+    require_as_many_options(place, dimension.scale, words.options)
+    n_labels = len(words.confidence_labels or ())
+    if n_labels and dimension.confidence and n_labels != dimension.n_confidence:
+        msg = f"{place}.confidence_labels has {n_labels}, but the study has {dimension.n_confidence}"
+        raise ValueError(msg)
+
+
 def _translated(dimension: Dimension, translation: Translation) -> dict[str, object]:
     given = translation.dimensions.get(dimension.name)
     if given is None:
         return {}
     texts = {name: text for name, text in given if text is not None}
     scale = {name: text for name, text in texts.items() if name in type(dimension.scale).model_fields}
-    if dimension.comment is None:
-        texts.pop("comment", None)
+    own = {
+        name: text
+        for name, text in texts.items()
+        if name in OWN_TEXTS and getattr(dimension, "confidence" if name == "confidence_labels" else name)
+    }
     return {
-        **{name: text for name, text in texts.items() if name in {"question", "comment"}},
+        **own,
         "scale": type(dimension.scale).model_validate(dimension.scale.model_dump() | scale),
     }
 
@@ -297,8 +307,8 @@ def require_answers(place: str, accepted: Mapping[str, tuple[float, float]], pro
         ValueError: If an answer does not fit; pydantic adds the place.
     """
     for name, ends in accepted.items():
-        _require_dimension(f"{place}.accepted", name, protocol)
-        scale = next(each.scale for each in protocol.dimensions if each.name == name)
+        dimension = _require_dimension(f"{place}.accepted", name, protocol)
+        scale = dimension.scale
         for end in ends:
             if not scale.lowest <= end <= scale.highest:
                 msg = f"{place}.accepted[{name!r}] has {end:g}; valid: {scale.lowest:g} to {scale.highest:g}"
@@ -311,8 +321,9 @@ def require_answers(place: str, accepted: Mapping[str, tuple[float, float]], pro
             raise ValueError(msg)
 
 
-def _require_dimension(place: str, name: str, protocol: Protocol) -> None:
-    names = [dimension.name for dimension in protocol.dimensions]
-    if name not in names:
-        msg = f"{place}: unknown dimension {name!r}.{nearest(name, names)}"
+def _require_dimension(place: str, name: str, protocol: Protocol) -> Dimension:
+    by_name = {dimension.name: dimension for dimension in protocol.dimensions}
+    if name not in by_name:
+        msg = f"{place}: unknown dimension {name!r}.{nearest(name, list(by_name))}"
         raise ValueError(msg)
+    return by_name[name]

@@ -42,6 +42,12 @@ class DimensionTranslation(Declaration):
     """The question under each text. (rater)"""
     comment: Label | None = None
     """Label of the comment field. (rater)"""
+    not_applicable: Label | None = None
+    """Label of the answer "Not applicable", where it has one of its own. (rater)"""
+    confidence: Question | None = None
+    """The question about confidence, where it has words of its own. (rater)"""
+    confidence_labels: tuple[Label, ...] | None = None
+    """Labels of the points of confidence: as many as in the study. (rater)"""
     low: Label | None = None
     """Label of the lowest answer. (rater)"""
     high: Label | None = None

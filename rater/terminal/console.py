@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import ascii_uppercase
 from typing import TextIO
 
@@ -16,7 +16,7 @@ from rich.text import Text
 
 from rater.sanitize import sanitize_for_display
 from rater.store.rating.trials import Judgement
-from rater.study.dimension import MAX_ANSWER_COMMENT, Dimension
+from rater.study.dimension import MAX_ANSWER_COMMENT, OUR_CONFIDENCE, Dimension
 from rater.study.fields import Fields, ShownField
 from rater.study.questionnaire import MAX_TEXT, Given, Question, QuestionKind
 
@@ -91,6 +91,8 @@ def _drop_typed_ahead(stream: TextIO) -> None:
         termios.tcflush(stream.fileno(), termios.TCIFLUSH)
 
 
+NOT_APPLICABLE = "n"
+"""The key for "not applicable"."""
 _WIDTH = 76  # characters; a longer line is hard to read
 _MAX_KEYS = 9
 
@@ -145,8 +147,8 @@ def show_question(console: Console, dimension: Dimension, before: Judgement | No
     """Show a question, its possible answers and the keys; mark the answer before."""
     console.print(Text(sanitize_for_display(dimension.question)), width=_width(console))
     rows = Table.grid(padding=(0, 2))
-    for key, (value, label) in answer_keys(dimension).items():
-        mark = Text(" (your answer)" if before and value == before.value else "", style="dim")
+    for key, (_, label) in answer_keys(dimension).items():
+        mark = Text(" (your answer)" if before and key == named(dimension, before) else "", style="dim")
         rows.add_row(Text(f"{key:>4}", style="bold"), Text(sanitize_for_display(label)) + mark)
     if (numbers := dimension.scale.number_range) is not None:
         for value, label in ((numbers.minimum, numbers.low), (numbers.maximum, numbers.high)):
@@ -170,6 +172,9 @@ def answer_keys(dimension: Dimension) -> Mapping[str, tuple[float | None, str]]:
     }
     if dimension.cannot_judge:
         keys["x"] = (None, "I cannot judge this")
+    if dimension.not_applicable:
+        own = dimension.not_applicable
+        keys[NOT_APPLICABLE] = (None, own if isinstance(own, str) else "Not applicable")
     return keys
 
 
@@ -190,12 +195,16 @@ def key_help(dimension: Dimension, before: Judgement | None) -> str:
     else:
         valid = f"{keys[0]}–{keys[-1]}" + (" and Enter" if needs_enter(dimension) else "")
     cannot = " · x cannot judge" if dimension.cannot_judge else ""
-    keep = "" if before is None else f" · Enter keeps {named(dimension, before.value)}"
-    return f"{sanitize_for_display(valid)} to answer{cannot}{keep} · u back · q quit"
+    applies_not = f" · {NOT_APPLICABLE} not applicable" if dimension.not_applicable else ""
+    keep = "" if before is None else f" · Enter keeps {named(dimension, before)}"
+    return f"{sanitize_for_display(valid)} to answer{cannot}{applies_not}{keep} · u back · q quit"
 
 
-def named(dimension: Dimension, value: float | None) -> str:
+def named(dimension: Dimension, judgement: Judgement) -> str:
     """Name an answer by the key it was given with."""
+    value = judgement.value
+    if judgement.not_applicable:
+        return NOT_APPLICABLE
     return next(
         (key for key, (meant, _) in answer_keys(dimension).items() if meant == value),
         "" if value is None else f"{value:g}",
@@ -319,17 +328,39 @@ class Prompter:
             if pressed == "u" and may_go_back:
                 return None
             if pressed == "" and before is not None:
-                value = before.value
+                judgement = Judgement(before.value, not_applicable=before.not_applicable)
                 break
             if is_answer(dimension, pressed):
                 keys = answer_keys(dimension)
                 value = keys[pressed][0] if pressed in keys else _typed_number(dimension, pressed)
+                judgement = Judgement(value, not_applicable=value is None and pressed == NOT_APPLICABLE)
                 break
             first = "This is as far back as it goes. " if pressed == "u" else ""
             print_line(self.console, f"{first}Press {key_help(dimension, before)}.")
+        if judgement.value is not None and dimension.confidence:
+            earlier = before.confidence if before else None
+            judgement = replace(judgement, confidence=self._ask_confidence(dimension, earlier))
         if dimension.comment is None:
-            return Judgement(value)
-        return Judgement(value, self.write(dimension.comment, before.comment if before else None))
+            return judgement
+        comment = self.write(dimension.comment, before.comment if before else None)
+        return replace(judgement, comment=comment)
+
+    def _ask_confidence(self, dimension: Dimension, before: int | None) -> int | None:
+        """Ask how sure the rater is, from 1; None, or the earlier answer, if they press Enter."""
+        question = dimension.confidence
+        print_line(
+            self.console, question if isinstance(question, str) else "How sure are you of this answer?"
+        )
+        labels = dimension.confidence_labels or OUR_CONFIDENCE
+        for point, label in enumerate(labels, start=1):
+            print_line(self.console, f"{point:>4}  {label}" + " (your answer)" * (point == before))
+        hint = f"1–{len(labels)}, or Enter to {'keep it' if before else 'continue without'} · q quit"
+        print_line(self.console, hint)
+        while (pressed := self.keyboard.key()) not in {"", *map(str, range(1, len(labels) + 1))}:
+            if pressed == "q":
+                raise EOFError
+            print_line(self.console, f"Press {hint}.")
+        return int(pressed) if pressed else before
 
 
 PREFER_NOT = "I prefer not to say"

@@ -44,6 +44,8 @@ ANSWER_COLUMNS = (
     "sample",
     "is_repeat",
     "cannot_judge",
+    "not_applicable",
+    "confidence",
     "comment",
     "n_revisions",
     "shown_ms",
@@ -54,9 +56,9 @@ ANSWER_COLUMNS = (
 )
 """The columns of the rating frame, one row for each answer's latest revision.
 
-``answer`` is empty where ``cannot_judge`` is true. Of a pair, ``item``, ``arm``, ``sample`` and ``answer``
-belong to the text whose arm comes first in the study. The columns of the items' fields follow, as in the
-tables of texts and of assigned texts.
+``answer`` is empty where ``cannot_judge`` or ``not_applicable`` is true. Of a pair, ``item``, ``arm``,
+``sample`` and ``answer`` belong to the text whose arm comes first in the study. The columns of the items'
+fields follow, as in the tables of texts and of assigned texts.
 """
 RATER_COLUMNS = ("rater", "n_checks", "n_passed", "finished", "left_why")
 TEXT_COLUMNS = (
@@ -293,7 +295,9 @@ def _values(row: AnswerRow, shown: _ShownText, answer: float, opened: Opened) ->
         answer,
         opened.cells[shown.item_id].sample,
         row.is_repeat,
-        row.answer is None,
+        row.answer is None and not row.not_applicable,
+        row.not_applicable,
+        row.confidence,
         row.comment,
         row.n_revisions,
         row.shown_ms,
@@ -305,9 +309,13 @@ def _values(row: AnswerRow, shown: _ShownText, answer: float, opened: Opened) ->
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    flags = [name for name in ("is_repeat", "cannot_judge", "arm_is_left") if name in frame.columns]
-    times = ("shown_ms", "first_render_ms", "hidden_ms")
-    return frame.astype({"answer": np.float64, **dict.fromkeys(flags, bool), **dict.fromkeys(times, "Int64")})
+    flags = [
+        name
+        for name in ("is_repeat", "cannot_judge", "not_applicable", "arm_is_left")
+        if name in frame.columns
+    ]
+    whole = ("confidence", "shown_ms", "first_render_ms", "hidden_ms")
+    return frame.astype({"answer": np.float64, **dict.fromkeys(flags, bool), **dict.fromkeys(whole, "Int64")})
 
 
 def _texts(opened: Opened) -> pd.DataFrame:

@@ -63,6 +63,33 @@ def test_texts_that_cannot_be_judged_are_left_out_and_counted_by_arm(load: Load,
     assert difference.estimate == pytest.approx(unclear.sum() / 360)
 
 
+def test_texts_that_a_question_does_not_apply_to_are_counted_apart_from_those_that_cannot_be_judged(
+    load: Load, planned: Planned
+) -> None:
+    frame = as_asked(load("a"))
+    unclear = (frame["arm"] == "steered") & (frame["position"] % 7 == 0)
+    applies_not = (frame["arm"] == "unsteered") & (frame["position"] % 5 == 0)
+    marked = frame.assign(
+        cannot_judge=unclear,
+        not_applicable=applies_not,
+        answer=frame["answer"].where(~(unclear | applies_not)),
+    )
+
+    (found,) = analyze(marked, planned).dimensions
+
+    assert found.primary == analyze(frame[~(unclear | applies_not)], planned).dimensions[0].primary
+    missing = found.missing_answers
+    assert missing is not None
+    assert missing.counts == (
+        MissingByArm("steered", 360, int(unclear.sum()), 0, 0),
+        MissingByArm("unsteered", 360, 0, 0, int(applies_not.sum())),
+    )
+    assert isinstance(missing.not_applicable, Result)
+    assert missing.not_applicable.estimate == pytest.approx(-applies_not.sum() / 360)
+    assert missing.not_applicable.test == "not applicable, crossed t"
+    assert {each.arm for each in missing.tipping} == {"steered", "unsteered"}
+
+
 def test_the_difference_of_the_shares_is_a_two_way_t_on_cells() -> None:
     """Two of three raters fail on every first text of both prompts: shares 2/3 and 0."""
     rater, prompt, arm = (axis.ravel() for axis in np.indices((3, 2, 2)))

@@ -1,7 +1,9 @@
 """Every key does what a person means by it: the answer that is stored is the one that was typed."""
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -209,6 +211,58 @@ def test_cannot_judge_is_reached_by_tab_and_excludes_an_answer(
         press(page, "Space", "Enter")
         at_trial(page, 2)
     assert [value for _, _, value in answers()] == [51, 30, None]
+
+
+MORE = {"cannot_judge": True, "not_applicable": True, "confidence": True}
+
+
+@pytest.mark.parametrize(
+    ("keys", "stored"),
+    [
+        (["4", "3", "Enter"], (4.0, 0, 3)),
+        (["4", "Enter"], (4.0, 0, None)),
+        (["4", "ArrowRight", "ArrowRight", "Enter"], (4.0, 0, 2)),
+        (["n", "Enter"], (None, 1, None)),
+        (["N", "N"], (None, 1, None)),
+        (["x", "n", "Enter"], (None, 1, None)),
+        (["n", "x", "Enter"], (None, 0, None)),
+        (["4", "2", "Shift+Tab", "n", "Enter"], (None, 1, None)),
+    ],
+)
+def test_not_applicable_has_a_key_and_confidence_follows_the_answer(
+    browse: Browse,
+    start: Start,
+    protocol: Protocol,
+    rating_url: str,
+    keys: list[str],
+    stored: tuple[float | None, int, int | None],
+) -> None:
+    dimension = protocol.dimensions[0].model_copy(update=MORE)
+    study = start(dimensions=(dimension,))
+    with browse() as context:
+        page = context.new_page()
+        enter(page, study)
+        press(page, *keys)
+        at_trial(page, 2)
+    with closing(sqlite3.connect(rating_url.removeprefix("sqlite:///"))) as connection:
+        rows = connection.execute("SELECT value, not_applicable, confidence FROM answer").fetchall()
+    assert rows == [stored]
+
+
+def test_a_missing_answer_is_pointed_at_but_no_missing_confidence(
+    browse: Browse, start: Start, protocol: Protocol
+) -> None:
+    dimension = protocol.dimensions[0].model_copy(update=MORE)
+    study = start(dimensions=(dimension,))
+    with browse() as context:
+        page = context.new_page()
+        enter(page, study)
+        page.get_by_label("fairly sure").check()
+        page.get_by_role("button", name="Next").click()
+        expect(page.locator("#question-1-problem")).to_be_visible()
+        press(page, "3")
+        page.get_by_role("button", name="Next").click()
+        at_trial(page, 2)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,6 @@
+import pytest
+from pydantic import ValidationError
+
 from rater.study.dimension import Dimension
 from rater.study.scales import Likert
 
@@ -32,3 +35,40 @@ def test_each_template_has_its_place_in_the_study_file() -> None:
         "scale.high": "clearly",
         "scale.labels[3]": "some {concept}",
     }
+
+
+def test_labels_of_not_applicable_and_confidence_are_templates_too() -> None:
+    asked = CLEAR.model_copy(
+        update={
+            "not_applicable": "No place for {concept}",
+            "confidence": "How sure about {concept}?",
+            "confidence_labels": ("not", "{concept}!"),
+        }
+    ).filled({"concept": "love"})
+
+    assert asked.not_applicable == "No place for love"
+    assert asked.confidence == "How sure about love?"
+    assert asked.confidence_labels == ("not", "love!")
+    assert asked.n_confidence == 2
+
+
+def test_in_our_words_they_are_no_templates() -> None:
+    asked = CLEAR.model_copy(update={"not_applicable": True, "confidence": True}).filled({"concept": "love"})
+
+    assert asked.not_applicable is True
+    assert asked.confidence is True
+    assert asked.n_confidence == 4
+
+
+@pytest.mark.parametrize(
+    ("wrong", "phrase"),
+    [
+        ({"confidence_labels": ("no", "yes")}, "confidence is False"),
+        ({"confidence": True, "confidence_labels": ("yes",)}, "valid: 2 to 7"),
+        ({"confidence": ""}, "confidence"),
+        ({"not_applicable": ""}, "not_applicable"),
+    ],
+)
+def test_confidence_needs_a_question_and_two_points(wrong: dict[str, object], phrase: str) -> None:
+    with pytest.raises(ValidationError, match=phrase):
+        Dimension.model_validate({"name": "a", "question": "?", "scale": CLEAR.scale, **wrong})

@@ -60,3 +60,31 @@ def test_texts_are_shown_in_another_language_as_far_as_they_are_given(declare: D
         "very",
     )
     assert protocol.in_language("fr") is protocol
+
+
+def test_labels_of_not_applicable_and_confidence_are_translated(declare: Declare) -> None:
+    sure = HAPPINESS.model_copy(
+        update={"not_applicable": "No text", "confidence": "Sure?", "confidence_labels": ("no", "yes")}
+    )
+    words = DimensionTranslation(
+        not_applicable="Kein Text", confidence="Sicher?", confidence_labels=("nein", "ja")
+    )
+    german = Translation(dimensions={"happiness": words})
+
+    shown = declare(dimensions=[sure], translations={"de": german}).protocol.in_language("de").dimensions[0]
+    plain = declare(dimensions=[HAPPINESS], translations={"de": german}).protocol.in_language("de")
+
+    assert (shown.not_applicable, shown.confidence, shown.confidence_labels) == (
+        "Kein Text",
+        "Sicher?",
+        ("nein", "ja"),
+    )
+    assert plain.dimensions[0] == HAPPINESS
+
+
+def test_a_translation_has_as_many_points_of_confidence(declare: Declare) -> None:
+    sure = HAPPINESS.model_copy(update={"confidence": True})
+    words = DimensionTranslation(confidence_labels=("nein", "ja"))
+
+    with pytest.raises(ValidationError, match="has 2, but the study has 4"):
+        declare(dimensions=[sure], translations={"de": Translation(dimensions={"happiness": words})})

@@ -80,6 +80,38 @@ def test_who_cannot_judge_says_so_and_comments_are_kept_changed_and_taken_back(
     assert 'Why? (Enter keeps "Is q a word?", - removes it):' in first
 
 
+def test_not_applicable_has_a_key_and_confidence_follows_an_answer(
+    publish_study: Publish, rate: Rate, protocol: Protocol, answers: Answers
+) -> None:
+    likert = Likert(low="low", high="high")
+    more = {"cannot_judge": True, "not_applicable": "No speech", "confidence": True}
+    publish_study(shown=asking(protocol, likert, **more))
+
+    printed = rate("y", "", "n", "3", "4", "x", "u", "3", "")
+
+    assert [(row.answer, row.not_applicable, row.confidence) for row in answers()] == [
+        (None, True, None),
+        (3, False, 4),
+        (3, False, None),
+    ]
+    assert "No speech" in printed
+    assert "How sure are you of this answer?" in printed
+    assert "n not applicable" in printed
+
+
+def test_a_rater_can_leave_confidence_out_and_keep_an_earlier_one(
+    publish_study: Publish, rate: Rate, protocol: Protocol, answers: Answers
+) -> None:
+    likert = Likert(low="low", high="high")
+    sure = {"confidence": "Sure?", "confidence_labels": ("no", "perhaps", "yes")}
+    publish_study(shown=asking(protocol, likert, **sure))
+
+    printed = rate("y", "", "3", "9", "2", "4", "", "u", "", "", "5", "3", "")
+
+    assert [(row.answer, row.confidence) for row in answers()] == [(3, 2), (4, None), (5, 3)]
+    assert "perhaps" in printed
+
+
 def test_each_trial_asks_only_its_dimension_and_shows_both_of_a_pair(
     publish_study: Publish,
     rating_url: str,

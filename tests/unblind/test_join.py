@@ -139,7 +139,8 @@ def test_an_answer_to_three_texts_is_a_row_for_each_with_its_place_and_what_the_
     opened = cast(
         "Opened", SimpleNamespace(study=study, cells=dict.fromkeys("abc", SimpleNamespace(sample=2)))
     )
-    common: dict[str, Any] = {"comment": None, "is_repeat": False, "n_revisions": 1, "shown_ms": 900}
+    common: dict[str, Any] = {"not_applicable": False, "confidence": None, "comment": None}
+    common |= {"is_repeat": False, "n_revisions": 1, "shown_ms": 900}
     common |= {"first_render_ms": 5, "hidden_ms": 0, "answered_at": NOW, "first_answered_at": NOW}
     rows = [
         AnswerRow("ada", ("a", "b", "c"), "We", {}, "happiness", position, answer, **common)

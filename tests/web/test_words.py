@@ -28,8 +28,12 @@ from rater.web import language
 Publish = Callable[..., str]
 OWN = "Ж"
 """All of a study's own words in these tests, so that every other word is ours."""
-NOT_WORDS = {"data-mark", "data-proof", "data-kind", "data-position", "data-by-button", "data-about"}
-LETTERS_AND_KEYS = {"A", "B", "Enter", "Backspace"}
+NOT_WORDS = {"data-mark", "data-proof", "data-kind", "data-position", "data-by-button", "data-about"} | {
+    "data-box",
+    "data-key",
+    "data-optional",
+}
+LETTERS_AND_KEYS = {"A", "B", "Enter", "Backspace", "n"}
 SPOKEN = ("aria-label", "alt", "title", "placeholder")
 
 
@@ -49,10 +53,16 @@ def single(code: Language, **changed: Any) -> Protocol:
         "dimensions": (
             Dimension(name="a", question=OWN, scale=Likert(low=OWN, high=OWN), cannot_judge=True),
             Dimension(name="b", question=OWN, scale=Slider(low=OWN, high=OWN), cannot_judge=True),
-            Dimension(name="c", question=OWN, scale=Slider(low=OWN, high=OWN)),
+            Dimension(name="c", question=OWN, scale=Slider(low=OWN, high=OWN), not_applicable=True),
             Dimension(name="d", question=OWN, scale=Number(step=1), comment=OWN),
             Dimension(name="e", question=OWN, scale=Number(step=0.5)),
-            Dimension(name="f", question=OWN, scale=Likert(low=OWN, high=OWN)),
+            Dimension(
+                name="f",
+                question=OWN,
+                scale=Likert(low=OWN, high=OWN),
+                not_applicable=True,
+                confidence=True,
+            ),
         ),
         "break_every": 1,
         "blinding": BlindingQuestion(n_texts=2),
@@ -152,7 +162,8 @@ def answers(form: Tag, chosen: int) -> Iterator[tuple[str, str]]:
     for question in form.select("fieldset"):
         radios = question.select("input[type=radio], input[type=checkbox][name^='about.']")
         if radios:
-            yield str(radios[chosen]["name"]), str(radios[chosen]["value"])
+            radio = radios[min(chosen, len(radios) - 1)]
+            yield str(radio["name"]), str(radio["value"])
         for number in question.select("input.field"):
             yield str(number["name"]), "3"
 

@@ -374,7 +374,20 @@ def upgrade() -> None:
             sa.Double(),
             nullable=True,
             comment="The answer on the dimension's scale; negative for the left one of a pair; empty if the "
-            "rater cannot judge.",
+            "rater cannot judge, or the question does not apply.",
+        ),
+        sa.Column(
+            "not_applicable",
+            sa.Boolean(),
+            nullable=False,
+            comment="True if the rater answered that the question does not apply.",
+        ),
+        sa.Column(
+            "confidence",
+            sa.Integer(),
+            nullable=True,
+            comment="How sure the rater is of the answer, from 1, the least; empty if it was not asked or "
+            "not given.",
         ),
         sa.Column("comment", sa.String(), nullable=True, comment="The rater's comment on this answer."),
         sa.Column(
@@ -408,6 +421,9 @@ def upgrade() -> None:
             comment="Time at which the answer was stored, in UTC.",
         ),
         sa.CheckConstraint("revision >= 1", name=op.f("answer_revision_counts_from_one")),
+        sa.CheckConstraint(
+            "value IS NULL OR NOT not_applicable", name=op.f("answer_applies_or_has_no_value")
+        ),
         sa.ForeignKeyConstraint(
             ["booklet_id", "position"],
             ["trial.booklet_id", "trial.position"],

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rater.analysis.agreement import Agreement
 from rater.analysis.answer_scale import is_pairwise
+from rater.analysis.confidence import ConfidenceEffects
 from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import Estimate, NotEstimable, Result
@@ -43,6 +44,7 @@ def secondary_lines(results: DimensionAnalysis) -> list[str]:
         lines += odds_lines(results)
     if details.dose_response is not None:
         lines += _trend_lines(details.dose_response)
+    lines += confidence_lines(details.confidence)
     lines += prediction_line(details.reliability.raters)
     if details.spread is not None and details.spread.ratio is not None:
         sds = ", ".join(f"{arm} {number(sd)}" for arm, sd in details.spread.sds)
@@ -93,6 +95,23 @@ def exclusion_lines(analysis: Analysis) -> list[str]:
     return [*lines, *missing_lines(primary)]
 
 
+def confidence_lines(confidence: ConfidenceEffects | None) -> list[str]:
+    """Return the mean confidence by arm, and the primary difference among confident answers."""
+    if confidence is None:
+        return []
+    means = ", ".join(f"{each.arm} {number(each.mean)}" for each in confidence.arms if each.mean is not None)
+    found = confidence.among_confident
+    confident = found.sentence if isinstance(found, NotEstimable) else with_interval(found)
+    p_difference, p_confident = (
+        _and_p(each) if isinstance(each, Result) else "" for each in (confidence.difference, found)
+    )
+    rule = f"{confidence.lowest_confident} or more, secondary"
+    return [
+        f"Mean confidence (1 to {confidence.n_points}): {means}{p_difference}",
+        f"Difference among confident answers ({rule}): {confident}{p_confident}",
+    ]
+
+
 def missing_lines(results: DimensionAnalysis) -> list[str]:
     """Return the missing answers by arm, the test of their difference, and the tipping points."""
     missing = results.missing_answers
@@ -102,6 +121,7 @@ def missing_lines(results: DimensionAnalysis) -> list[str]:
     not_answered = "Not answered" if missing.source == "booklets" else "Missing in a cell with the other arm"
     for name, field, test in (
         ("Missing ratings (“cannot judge”)", "n_cannot_judge", missing.cannot_judge),
+        ("“Not applicable”", "n_not_applicable", missing.not_applicable),
         (not_answered, "n_not_answered", missing.not_answered),
     ):
         if test is not None:

@@ -47,7 +47,11 @@ def _missing_blocks(findings: Findings) -> list[Block]:
     if missing is None:
         return []
     blocks: list[Block] = [_counts_table(missing)]
-    tests = (("“cannot judge”", missing.cannot_judge), ("“not answered”", missing.not_answered))
+    tests = (
+        ("“cannot judge”", missing.cannot_judge),
+        ("“not applicable”", missing.not_applicable),
+        ("“not answered”", missing.not_answered),
+    )
     blocks += [Prose(_difference(kind, each)) for kind, each in tests if each is not None]
     if missing.tipping:
         score = SCORE_LABELS[findings.analysis.planned.score]
@@ -63,12 +67,19 @@ def _missing_blocks(findings: Findings) -> list[Block]:
 
 
 def _counts_table(missing: MissingAnswers) -> Table:
+    kinds = {
+        "“cannot judge”": [each.n_cannot_judge for each in missing.counts],
+        "“not applicable”": [each.n_not_applicable for each in missing.counts],
+        "not answered": [each.n_not_answered for each in missing.counts],
+    }
+    if missing.not_applicable is None:
+        del kinds["“not applicable”"]
     rows = [
-        (each.arm, f"{each.n:,}", *(_share(n, each.n) for n in (each.n_cannot_judge, each.n_not_answered)))
-        for each in missing.counts
+        (each.arm, f"{each.n:,}", *(_share(counts[place], each.n) for counts in kinds.values()))
+        for place, each in enumerate(missing.counts)
     ]
     expected = "assigned" if missing.source == "booklets" else "answered or missing"
-    header = ("arm", expected, "“cannot judge”", "not answered")
+    header = ("arm", expected, *kinds)
     return Table("Missing ratings by arm", header, rows)
 
 

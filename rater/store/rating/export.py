@@ -43,6 +43,8 @@ _ATTRIBUTES = {
     "prompt": "prompt",
     "dimension": "dimension",
     "answer": "answer",
+    "not_applicable": "not_applicable",
+    "confidence": "confidence",
     "comment": "comment",
     "is_repeat": "is_repeat",
     "n_revisions": "n_revisions",

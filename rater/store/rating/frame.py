@@ -74,7 +74,10 @@ class AnswerRow:
     dimension: str
     position: int
     answer: float | None
-    """None where the rater could not judge; negative for the left one of a pair."""
+    """None where the rater could not judge, or it did not apply; negative for the left one of a pair."""
+    not_applicable: bool
+    confidence: int | None
+    """From 1; None where it was not asked or not given."""
     comment: str | None
     is_repeat: bool
     n_revisions: int
@@ -162,6 +165,8 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
             dimension=answer.dimension,
             position=answer.position,
             answer=answer.value,
+            not_applicable=answer.not_applicable,
+            confidence=answer.confidence,
             comment=answer.comment,
             is_repeat=is_repeat,
             n_revisions=answer.revision,

@@ -323,6 +323,7 @@ class Answer(RatingBase):
         ForeignKeyConstraint(["booklet_id", "position"], ["trial.booklet_id", "trial.position"]),
         ForeignKeyConstraint(["rater_id", "booklet_id"], ["rater.id", "rater.booklet_id"]),
         CheckConstraint("revision >= 1", name="answer_revision_counts_from_one"),
+        CheckConstraint("value IS NULL OR NOT not_applicable", name="answer_applies_or_has_no_value"),
         # The log of a closing names the last answer by its number, so SQLite must never reuse a number.
         {"sqlite_autoincrement": True},
     )
@@ -337,7 +338,13 @@ class Answer(RatingBase):
     )
     value: Mapped[float | None] = column(
         "The answer on the dimension's scale; negative for the left one of a pair; empty if "
-        "the rater cannot judge."
+        "the rater cannot judge, or the question does not apply."
+    )
+    not_applicable: Mapped[bool] = column(
+        "True if the rater answered that the question does not apply.", default=False
+    )
+    confidence: Mapped[int | None] = column(
+        "How sure the rater is of the answer, from 1, the least; empty if it was not asked or not given."
     )
     comment: Mapped[str | None] = column("The rater's comment on this answer.")
     submission_id: Mapped[str] = column(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,6 +18,8 @@ from rater.study.fields import PROMPT, Fields, read_fields
 from rater.study.protocol import Revising
 from rater.study.state import State
 
+_JUDGEMENT = (Answer.dimension, Answer.value, Answer.comment, Answer.not_applicable, Answer.confidence)
+"""The columns of a `Judgement`, with its dimension."""
 # The statements of every rating are built once: building them takes longer than running them in SQLite.
 _TEXTS = (
     select(TrialRow.position, Item.prompt, Item.text, Item.fields, TrialRow.dimension)
@@ -32,7 +35,7 @@ _TEXTS = (
 _TRIAL = _TEXTS.where(TrialRow.position == bindparam("position"))
 _TRIALS = _TEXTS.where(TrialRow.position >= bindparam("first"))
 _ALL_ANSWERS = (
-    select(Answer.position, Answer.dimension, Answer.value, Answer.comment)
+    select(Answer.position, *_JUDGEMENT)
     .where(Answer.rater_id == bindparam("rater_id"), Answer.position >= bindparam("first"))
     .order_by(Answer.revision)
 )
@@ -54,7 +57,7 @@ _STORED = (
     .limit(1)
 )
 _ANSWERS = (
-    select(Answer.dimension, Answer.value, Answer.comment)
+    select(*_JUDGEMENT)
     .where(Answer.rater_id == bindparam("rater_id"), Answer.position == bindparam("position"))
     .order_by(Answer.revision)
 )
@@ -111,8 +114,12 @@ class Judgement:
     """A rater's judgement of a trial on one dimension."""
 
     value: float | None
-    """The answer on the dimension's scale; None where they cannot judge."""
+    """The answer on the dimension's scale; None where they cannot judge, or the question does not apply."""
     comment: str | None = None
+    not_applicable: bool = False
+    """True if the question does not apply to the trial."""
+    confidence: int | None = None
+    """Confidence in the answer, from 1; None where that was not asked or not given."""
 
 
 @dataclass(frozen=True)
@@ -221,16 +228,21 @@ def view_trial(session: Session, rater_session: RaterSession, position: int) -> 
     latest: dict[str, Judgement] = {}
     if position <= rater_session.n_answered:
         rows = connection.execute(_ANSWERS, {"rater_id": rater_session.rater_id, "position": position})
-        latest = {dimension: Judgement(value, comment) for dimension, value, comment in rows}
+        latest = {row.dimension: _judgement(row) for row in rows}
     return TrialView.of(texts, latest)
+
+
+def _judgement(row: Row[*tuple[Any, ...]]) -> Judgement:
+    return Judgement(row.value, row.comment, not_applicable=row.not_applicable, confidence=row.confidence)
 
 
 def view_trials(session: Session, rater_session: RaterSession, first: int) -> list[TrialView]:
     """Read the trials of a booklet from a position on, with their latest answers. Costs two queries."""
     connection = session.connection()
     latest: dict[int, dict[str, Judgement]] = {}
-    for row in connection.execute(_ALL_ANSWERS, {"rater_id": rater_session.rater_id, "first": first}):
-        latest.setdefault(row.position, {})[row.dimension] = Judgement(row.value, row.comment)
+    answered = connection.execute(_ALL_ANSWERS, {"rater_id": rater_session.rater_id, "first": first})
+    for row in answered:
+        latest.setdefault(row.position, {})[row.dimension] = _judgement(row)
     found = connection.execute(_TRIALS, {"booklet_id": rater_session.booklet_id, "first": first})
     trials = (
         (position, list(texts)) for position, texts in groupby(found, key=lambda row: int(row.position))
@@ -357,6 +369,8 @@ def _insert(
             "dimension": dimension,
             "revision": revisions.get(dimension, 0) + 1,
             "value": judgement.value,
+            "not_applicable": judgement.not_applicable,
+            "confidence": judgement.confidence,
             "comment": judgement.comment,
             "submission_id": sent.id,
             "shown_ms": sent.timing.shown_ms,

@@ -20,7 +20,7 @@ from rater.web.markdown import render_markdown
 from rater.web.rating import flow, forms, notices
 from rater.web.rating.flow import Place, Visit, blueprint, move_on, read_visit
 from rater.web.rating.page import Page, WayOut, frame_of, render, way_out
-from rater.web.rating.practice import name_answer
+from rater.web.rating.practice import name_answer, practised_as
 from rater.web.rating.questions import AnswerKeys, OneOfField, OptionField, TextField
 from rater.web.settings import running
 
@@ -117,7 +117,7 @@ class EndedPage(Page):
 def given_answer(view: TrialView, protocol: Protocol, url: str) -> GivenAnswer:
     """Show a trial among those that can still be changed."""
     answered = (
-        name_answer(dimension.filled(view.fields).scale, view.answers[dimension.name].value)
+        name_answer(dimension.filled(view.fields), practised_as(view.answers[dimension.name]))
         for dimension in protocol.dimensions
         if dimension.name in view.answers
     )

@@ -103,8 +103,9 @@ def read_leaving(form: MultiDict[str, str]) -> LeavingReason:
 
 
 ANSWER, COMMENT, UNABLE = "answer.", "comment.", "cannot."
-CANNOT = "cannot"
-"""The value of "cannot judge" on a scale of choices."""
+INAPPLICABLE, CONFIDENCE = "inapplicable.", "confidence."
+CANNOT, APPLIES_NOT = "cannot", "inapplicable"
+"""The values of "cannot judge" and "not applicable" on a scale of choices."""
 MAX_SHOWN_MS = 24 * 3600 * 1000
 """A page left open for more than a day has no usable reading time."""
 MAX_DRAFT_CHARACTERS = 3_000
@@ -123,19 +124,33 @@ class FormAnswer:
     value: str = ""
     is_unable: bool = False
     """True if the rater cannot judge."""
+    is_inapplicable: bool = False
+    """True if the question does not apply."""
+    confidence: str = ""
     comment: str = ""
     problem: Problem | None = None
 
     @classmethod
     def of(cls, judgement: Judgement) -> "FormAnswer":
         """Show a stored answer."""
-        value = "" if judgement.value is None else write_number(judgement.value)
-        return cls(value, is_unable=judgement.value is None, comment=judgement.comment or "")
+        return cls(
+            "" if judgement.value is None else write_number(judgement.value),
+            is_unable=judgement.value is None and not judgement.not_applicable,
+            is_inapplicable=judgement.not_applicable,
+            confidence="" if judgement.confidence is None else str(judgement.confidence),
+            comment=judgement.comment or "",
+        )
 
     @property
     def judgement(self) -> Judgement:
         """The answer to be stored."""
-        return Judgement(None if self.is_unable else read_number(self.value), self.comment or None)
+        has_value = not (self.is_unable or self.is_inapplicable)
+        return Judgement(
+            read_number(self.value) if has_value else None,
+            self.comment or None,
+            not_applicable=self.is_inapplicable,
+            confidence=int(self.confidence) if self.confidence and has_value else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -167,6 +182,8 @@ class TrialForm:
             for prefix, value in (
                 (ANSWER, given.value),
                 (UNABLE, "1" if given.is_unable else ""),
+                (INAPPLICABLE, "1" if given.is_inapplicable else ""),
+                (CONFIDENCE, given.confidence),
                 (COMMENT, given.comment),
             )
             if value
@@ -182,7 +199,9 @@ def read_trial_form(form: MultiDict[str, str], dimensions: Sequence[Dimension]) 
         BadRequest: a field is missing, unknown, given twice, or has a value that the page cannot send.
     """
     known = _OTHER_FIELDS | {
-        prefix + dimension.name for dimension in dimensions for prefix in (ANSWER, COMMENT, UNABLE)
+        prefix + dimension.name
+        for dimension in dimensions
+        for prefix in (ANSWER, COMMENT, UNABLE, INAPPLICABLE, CONFIDENCE)
     }
     if any(name not in known or len(values) != 1 for name, values in form.lists()):
         raise BadRequest
@@ -219,23 +238,42 @@ def read_given(form: MultiDict[str, str], dimension: Dimension) -> FormAnswer:
     """
     sent = form.get(ANSWER + dimension.name)
     unable = form.get(UNABLE + dimension.name, "")
+    inapplicable = form.get(INAPPLICABLE + dimension.name, "")
     comment = form.get(COMMENT + dimension.name, "")
-    if unable not in {"", "1"} or (unable and not dimension.cannot_judge):
+    for box, is_offered in ((unable, dimension.cannot_judge), (inapplicable, dimension.not_applicable)):
+        if box not in {"", "1"} or (box and not is_offered):
+            raise BadRequest
+    if (comment and dimension.comment is None) or (unable and inapplicable):
         raise BadRequest
-    if comment and dimension.comment is None:
-        raise BadRequest
-    comment = comment.replace("\x00", "").strip()[:MAX_ANSWER_COMMENT]
+    more = FormAnswer(
+        confidence=_read_confidence(form.get(CONFIDENCE + dimension.name, ""), dimension),
+        comment=comment.replace("\x00", "").strip()[:MAX_ANSWER_COMMENT],
+    )
     typed = "" if sent is None or dimension.scale.choices else sent.strip()
     if typed:
-        # anything may be typed, and no number goes with "cannot judge"
-        is_right = dimension.scale.parse(typed) is not None and not unable
+        # anything may be typed, and no number goes with "cannot judge" or "not applicable"
+        is_right = dimension.scale.parse(typed) is not None and not unable and not inapplicable
         problem: Problem | None = None if is_right else "wrong"
-        return FormAnswer(typed[:30], is_unable=bool(unable), comment=comment, problem=problem)
+        return replace(
+            more,
+            value=typed[:30],
+            is_unable=bool(unable),
+            is_inapplicable=bool(inapplicable),
+            problem=problem,
+        )
     if unable or (sent == CANNOT and dimension.cannot_judge):
-        return FormAnswer(is_unable=True, comment=comment)
+        return replace(more, is_unable=True)
+    if inapplicable or (sent == APPLIES_NOT and dimension.not_applicable):
+        return replace(more, is_inapplicable=True)
     if sent is None or not dimension.scale.choices:
-        return FormAnswer(comment=comment, problem="missing")
-    return FormAnswer(_read_choice(sent, dimension), comment=comment)
+        return replace(more, problem="missing")
+    return replace(more, value=_read_choice(sent, dimension))
+
+
+def _read_confidence(sent: str, dimension: Dimension) -> str:
+    if sent and sent not in map(str, range(1, dimension.n_confidence + 1)):
+        raise BadRequest
+    return sent
 
 
 def _read_choice(sent: str, dimension: Dimension) -> str:

@@ -1,12 +1,14 @@
 """Practice trials with feedback.
 
-Written as ``4,x;2,5``: one text's answers by dimension, then the next text's; x is "cannot judge".
+Written as ``4,x;2,n``: one text's answers by dimension, then the next text's; x is "cannot judge", n is "not
+applicable".
 
 Where a rater is asked one dimension only, that is the one they practise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from flask import Response, abort, redirect, request
 from sqlalchemy.orm import Session
@@ -16,11 +18,11 @@ from rater.store.engine import reading, writing
 from rater.store.rating import steps
 from rater.store.rating.frame import read_only_dimension
 from rater.store.rating.sessions import RaterSession
+from rater.store.rating.trials import Judgement
 from rater.study.dimension import Dimension
 from rater.study.fields import PROMPT
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Practice, is_within, mark
 from rater.study.protocol import Protocol
-from rater.study.scales import Scale
 from rater.study.typed_numbers import write_number
 from rater.web.language import gettext as _
 from rater.web.markdown import render_markdown
@@ -33,17 +35,22 @@ from rater.web.rating.questions import answer_keys, question_fields, room_for, s
 from rater.web.rating.trial import asked_dimensions
 from rater.web.settings import running
 
-_UNABLE = "x"
+OptedOut = Literal["x", "n"]
+"""Cannot judge, and not applicable."""
+_OPTED_OUT: Mapping[str, OptedOut] = {"x": "x", "n": "n"}
 _MAX_WRITTEN = 2_000
 
-Answers = tuple[tuple[float | None, ...], ...]
-"""By text, then by dimension; None where a rater cannot judge."""
+Practised = tuple[float | OptedOut, ...]
+"""The answers to a text, by dimension."""
+Answers = tuple[Practised, ...]
+"""By text."""
 
 
 def write_answers(answers: Answers) -> str:
     """Write answers for an address."""
     return ";".join(
-        ",".join(_UNABLE if value is None else write_number(value) for value in text) for text in answers
+        ",".join(value if isinstance(value, str) else write_number(value) for value in text)
+        for text in answers
     )
 
 
@@ -54,29 +61,44 @@ def read_answers(written: str, dimensions: Sequence[Dimension]) -> Answers | Non
     texts = [text.split(",") for text in written[:_MAX_WRITTEN].split(";")]
     try:
         answers = tuple(
-            tuple(None if value == _UNABLE else float(value) for value in values) for values in texts
+            tuple(_OPTED_OUT[value] if value in _OPTED_OUT else float(value) for value in values)
+            for values in texts
         )
     except ValueError:
         return None
     return answers if all(_fit(text, dimensions) for text in answers) else None
 
 
-def _fit(values: tuple[float | None, ...], dimensions: Sequence[Dimension]) -> bool:
-    return len(values) == len(dimensions) and all(
-        dimension.cannot_judge if value is None else abs(value) < 1e12 and dimension.scale.is_valid(value)
-        for value, dimension in zip(values, dimensions, strict=True)
-    )
+def _fit(values: Practised, dimensions: Sequence[Dimension]) -> bool:
+    return len(values) == len(dimensions) and all(map(_is_offered, values, dimensions))
 
 
-def answers_of(form_answers: dict[str, FormAnswer]) -> tuple[float | None, ...]:
+def _is_offered(value: float | OptedOut, dimension: Dimension) -> bool:
+    if isinstance(value, str):
+        return bool(dimension.cannot_judge if value == "x" else dimension.not_applicable)
+    return abs(value) < 1e12 and dimension.scale.is_valid(value)
+
+
+def answers_of(form_answers: dict[str, FormAnswer]) -> Practised:
     """Return a complete form's answers in the order of the dimensions."""
-    return tuple(each.judgement.value for each in form_answers.values())
+    return tuple(practised_as(each.judgement) for each in form_answers.values())
+
+
+def practised_as(judgement: Judgement) -> float | OptedOut:
+    """Return an answer as practice writes it."""
+    if judgement.value is not None:
+        return judgement.value
+    return "n" if judgement.not_applicable else "x"
+
+
+def _number(value: float | OptedOut) -> float | None:
+    return None if isinstance(value, str) else value
 
 
 def has_passed(protocol: Protocol, answers: Answers) -> bool:
     """Return whether enough practice texts were rated right, or none had to be."""
     names = [dimension.name for dimension in protocol.dimensions]
-    answered = [dict(zip(names, values, strict=True)) for values in answers]
+    answered = [dict(zip(names, map(_number, values), strict=True)) for values in answers]
     return mark(protocol.practice, answered, needed=protocol.practice_pass).has_passed
 
 
@@ -85,16 +107,14 @@ def has_feedback(practice: Practice) -> bool:
     return bool(practice.feedback or practice.accepted)
 
 
-def feedback_fields(
-    practice: Practice, protocol: Protocol, answers: tuple[float | None, ...]
-) -> tuple[FeedbackField, ...]:
+def feedback_fields(practice: Practice, protocol: Protocol, answers: Practised) -> tuple[FeedbackField, ...]:
     """Pair each answer with the expected answer."""
     return tuple(
         FeedbackField(
             question=dimension.question,
-            answered=name_answer(dimension.scale, value),
-            is_right=is_within(value, accepted) if accepted else None,
-            accepted=_name_range(dimension.scale, accepted) if accepted else "",
+            answered=name_answer(dimension, value),
+            is_right=is_within(_number(value), accepted) if accepted else None,
+            accepted=_name_range(dimension, accepted) if accepted else "",
         )
         for dimension, value in zip(shown_dimensions(protocol, practice), answers, strict=True)
         for accepted in (practice.accepted.get(dimension.name),)
@@ -107,15 +127,18 @@ def shown_dimensions(protocol: Protocol, practice: Practice) -> tuple[Dimension,
     return tuple(dimension.filled(fields) for dimension in protocol.dimensions)
 
 
-def _name_range(scale: Scale, ends: tuple[float, float]) -> str:
-    if ends[0] == ends[1]:
-        return name_answer(scale, ends[0])
-    return _("%(low)s to %(high)s", low=name_answer(scale, ends[0]), high=name_answer(scale, ends[1]))
+def _name_range(dimension: Dimension, ends: tuple[float, float]) -> str:
+    low, high = (name_answer(dimension, end) for end in ends)
+    return low if ends[0] == ends[1] else _("%(low)s to %(high)s", low=low, high=high)
 
 
-def name_answer(scale: Scale, value: float | None) -> str:
+def name_answer(dimension: Dimension, value: float | OptedOut) -> str:
     """Return an answer in the words of its scale."""
-    return _("cannot judge") if value is None else scale.name_value(value)
+    if value == "n" and isinstance(dimension.not_applicable, str):
+        return dimension.not_applicable
+    if isinstance(value, str):
+        return _("cannot judge") if value == "x" else _("not applicable")
+    return dimension.scale.name_value(value)
 
 
 @blueprint.get("/s/<slug>/practice/<int:position>")
@@ -286,7 +309,7 @@ def _n_shown(visit: Visit) -> int:
 
 
 def _render_feedback(
-    visit: Visit, position: int, answered: tuple[float | None, ...], *, given: str, next_url: str | None
+    visit: Visit, position: int, answered: Practised, *, given: str, next_url: str | None
 ) -> str:
     protocol = visit.protocol
     shown = protocol.practice[position - 1]

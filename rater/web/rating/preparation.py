@@ -54,6 +54,7 @@ class InstructionsPage(Page):
     n_practice: int
     digits: AnswerKeys
     may_be_unable: bool
+    may_not_apply: bool
     """True if a question can be answered with "cannot judge"."""
     n_again: int
     """The number of texts that a returning rater has rated; 0 for a newcomer."""
@@ -220,6 +221,7 @@ def _instructions_page(visit: Visit, rater_session: RaterSession, *, n_again: in
         n_practice=len(protocol.practice) if is_practising else 0,
         digits=answer_keys(protocol.dimensions),
         may_be_unable=any(dimension.cannot_judge for dimension in protocol.dimensions),
+        may_not_apply=any(dimension.not_applicable for dimension in protocol.dimensions),
         n_again=n_again,
         has_failed=is_practising and rater_session.n_practice_attempts > 0,
     )

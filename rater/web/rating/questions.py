@@ -14,7 +14,16 @@ from rater.study.scales import NumberRange, StudyScale, Widget
 from rater.study.typed_numbers import write_number
 from rater.web.language import Direction, direction_of
 from rater.web.language import gettext as _
-from rater.web.rating.forms import ANSWER, CANNOT, COMMENT, UNABLE, FormAnswer
+from rater.web.rating.forms import (
+    ANSWER,
+    APPLIES_NOT,
+    CANNOT,
+    COMMENT,
+    CONFIDENCE,
+    INAPPLICABLE,
+    UNABLE,
+    FormAnswer,
+)
 
 _MAX_BRIEF_CHOICES, _MAX_BRIEF_CHARACTERS = 5, 8
 _THOUSAND = 1000
@@ -91,12 +100,29 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Unable:
-    """The control for "I cannot judge this": one more choice, or a box next to the number."""
+class OptOut:
+    """The control for "I cannot judge this" or "Not applicable": one more choice, or a box."""
 
     name: str
     value: str
+    box_name: str
+    """Its name as a box of its own, which a script makes of a choice."""
+    key: str
+    """The key that chooses it."""
+    label: str
+    is_own_label: bool
+    """True if the study wrote the label."""
     is_chosen: bool
+
+
+@dataclass(frozen=True)
+class ConfidenceField:
+    """The question how sure a rater is of an answer, which can be left out."""
+
+    name: str
+    id: str
+    question: str
+    points: tuple[ChoiceField, ...]
 
 
 @dataclass(frozen=True)
@@ -138,7 +164,8 @@ class QuestionField:
     measure: Measure | None
     value: str
     """The value that was typed or set; empty for none."""
-    unable: Unable | None
+    opt_outs: tuple[OptOut, ...]
+    confidence: ConfidenceField | None
     comment: CommentField | None
     problem: str
     """The message for a missing or invalid answer."""
@@ -224,7 +251,8 @@ def _question_field(number: int, dimension: Dimension, answer: FormAnswer) -> Qu
                 value=str(choice.value),
                 number=choice.number if scale.widget == "points" else "",
                 label=choice.label,
-                is_chosen=str(choice.value) == answer.value and not answer.is_unable,
+                is_chosen=str(choice.value) == answer.value
+                and not (answer.is_unable or answer.is_inapplicable),
             )
             for choice in scale.choices
         ),
@@ -237,11 +265,12 @@ def _question_field(number: int, dimension: Dimension, answer: FormAnswer) -> Qu
         ),
         measure=_measure(dimension),
         value=answer.value,
-        unable=_unable(dimension, answer),
+        opt_outs=_opt_outs(dimension, answer),
+        confidence=_confidence(number, dimension, answer) if dimension.confidence else None,
         comment=None
         if dimension.comment is None
         else CommentField(COMMENT + dimension.name, dimension.comment, answer.comment, MAX_ANSWER_COMMENT),
-        problem=_problem(dimension),
+        problem=_problem(dimension) + _or_not_applicable(dimension),
         has_problem=answer.problem is not None,
     )
 
@@ -261,12 +290,46 @@ def _measure(dimension: Dimension) -> Measure | None:
     )
 
 
-def _unable(dimension: Dimension, answer: FormAnswer) -> Unable | None:
-    if not dimension.cannot_judge:
-        return None
-    if dimension.scale.choices:
-        return Unable(ANSWER + dimension.name, CANNOT, answer.is_unable)
-    return Unable(UNABLE + dimension.name, "1", answer.is_unable)
+def _opt_outs(dimension: Dimension, answer: FormAnswer) -> tuple[OptOut, ...]:
+    is_choice, own = bool(dimension.scale.choices), dimension.not_applicable
+    offered = (
+        (bool(dimension.cannot_judge), UNABLE, CANNOT, "x", _("I cannot judge this"), answer.is_unable),
+        (
+            bool(own),
+            INAPPLICABLE,
+            APPLIES_NOT,
+            "n",
+            own if isinstance(own, str) else _("Not applicable"),
+            answer.is_inapplicable,
+        ),
+    )
+    return tuple(
+        OptOut(
+            name=(ANSWER if is_choice else prefix) + dimension.name,
+            value=value if is_choice else "1",
+            box_name=prefix + dimension.name,
+            key=key,
+            label=label,
+            is_own_label=label == own,
+            is_chosen=is_chosen,
+        )
+        for is_offered, prefix, value, key, label, is_chosen in offered
+        if is_offered
+    )
+
+
+def _confidence(number: int, dimension: Dimension, answer: FormAnswer) -> ConfidenceField:
+    question = dimension.confidence
+    ours = (_("not sure at all"), _("not very sure"), _("fairly sure"), _("very sure"))
+    return ConfidenceField(
+        name=CONFIDENCE + dimension.name,
+        id=f"confidence-{number}",
+        question=question if isinstance(question, str) else _("How sure are you of this answer?"),
+        points=tuple(
+            ChoiceField(str(point), str(point), label, str(point) == answer.confidence)
+            for point, label in enumerate(dimension.confidence_labels or ours, start=1)
+        ),
+    )
 
 
 def _problem(dimension: Dimension) -> str:
@@ -281,6 +344,14 @@ def _problem(dimension: Dimension) -> str:
     if dimension.cannot_judge:
         return _("Please choose an answer, or choose “I cannot judge this”.")
     return _("Please choose an answer.")
+
+
+def _or_not_applicable(dimension: Dimension) -> str:
+    """Name the box next to a number; next to choices it is one of the answers."""
+    label = dimension.not_applicable
+    if not label or dimension.scale.choices:
+        return ""
+    return " " + _("Or choose “%(label)s”.", label=label if isinstance(label, str) else _("Not applicable"))
 
 
 def _number_problem(numbers: NumberRange, *, cannot_judge: bool) -> str:

@@ -1,14 +1,16 @@
-// The keyboard on pages with questions. Digits choose (two digits for 10 and more), x is "cannot judge", arrows
-// move the choice, Enter continues, Backspace goes back, ? shows the shortcuts, Page Down and Space scroll the
+// The keyboard on pages with questions. Digits choose (two digits for 10 and more), x is "cannot judge", n is "not
+// applicable", arrows move the choice, Enter continues, Backspace goes back, ? shows the shortcuts, Page Down and Space scroll the
 // text. Users of speech input, or who touch keys by accident, can switch off the keys that are characters.
 
-import { choicesOf, chosenOf, choose, currentQuestion, firstMissing, focusOn, isTurnedByPress, moveChoice } from "./scale.js";
+import {
+  choicesOf, chosenOf, choose, currentQuestion, firstMissing, firstOpen, focusOn, isTurnedByPress, moveChoice,
+} from "./scale.js";
 
 const SECOND_DIGIT_MS = 500;
 const SWITCH = "rater-shortcuts";
 const TAKING_SPACE = "textarea, .field, button, summary, input[type=checkbox], input[type=radio]:not(:checked)";
 const TYPING = "textarea, .field";
-const CHARACTERS = /^([0-9x?]|Backspace)$/i;
+const CHARACTERS = /^([0-9nx?]|Backspace)$/i;
 
 let isOff = readSwitch();
 let pending = null; // a first digit that may begin another number: { question, digits, timer }
@@ -87,7 +89,10 @@ function actionOf({ key }, { form, proceed, goBack, showKeys }) {
     actions.ArrowUp = () => moveChoice(question, "up");
     actions.ArrowDown = () => moveChoice(question, "down");
   }
-  if (question?.querySelector(".unable")) actions.x = actions.X = () => cannotJudge(form, question, proceed);
+  for (const box of question?.querySelectorAll(".unable input") ?? []) {
+    const letter = box.dataset.key ?? "x";
+    actions[letter] = actions[letter.toUpperCase()] = () => optOut(form, box, proceed);
+  }
   const action = actions[key];
   return action && (() => (endNumber(), action()));
 }
@@ -133,17 +138,16 @@ function press(form, question, number, proceed) {
   return question && choose(question, number) ? moveOn(form, proceed) : undefined;
 }
 
-function cannotJudge(form, question, proceed) {
-  const unable = question.querySelector(".unable input");
-  if (unable.checked && !firstMissing(form)) return isTurnedByPress(form) ? proceed() : undefined;
-  unable.checked = true;
-  unable.focus({ preventScroll: true });
-  unable.dispatchEvent(new Event("input", { bubbles: true }));
+function optOut(form, box, proceed) {
+  if (box.checked && !firstMissing(form)) return isTurnedByPress(form) ? proceed() : undefined;
+  box.checked = true;
+  box.focus({ preventScroll: true });
+  box.dispatchEvent(new Event("input", { bubbles: true }));
   return moveOn(form, proceed);
 }
 
 function moveOn(form, proceed) {
-  const open = firstMissing(form);
+  const open = firstOpen(form);
   if (open) focusOn(open);
   else if (form.dataset.atOnce !== undefined) proceed();
 }

@@ -13,12 +13,34 @@ export function chosenOf(question) {
 }
 
 export function isAnswered(question) {
-  if (question.querySelector("input:checked")) return true;
+  if (question.querySelector(".scale input:checked, .unable input:checked")) return true;
   return Boolean(question.querySelector(".field")?.value.trim());
 }
 
+function isOptional(question) {
+  return question.dataset.optional !== undefined;
+}
+
 export function firstMissing(form) {
-  return questionsOf(form).find((question) => !isAnswered(question));
+  return questionsOf(form).find((question) => !isOptional(question) && !isAnswered(question));
+}
+
+// Where the next answer goes: a missing one, or how sure a rater is of an answer given before it.
+export function firstOpen(form) {
+  return questionsOf(form).find((question) => !isAnswered(question) && !(isOptional(question) && hasOptedOut(answerOf(question))));
+}
+
+function answerOf(confidence) {
+  return confidence.previousElementSibling;
+}
+
+function confidenceOf(question) {
+  const next = question.nextElementSibling;
+  return next?.matches(".confidence") ? next : null;
+}
+
+function hasOptedOut(question) {
+  return question.querySelector(".unable input:checked") !== null;
 }
 
 // The question that a key is meant for: the one that has the focus, else the next without an answer.
@@ -62,7 +84,7 @@ function firstTarget(question, radios, isBack) {
 // finger, and describes the fields for as long as it is shown.
 export function showProblem(question, isShown) {
   const problem = question.querySelector(".problem");
-  if (problem.hidden === !isShown) return;
+  if (!problem || problem.hidden === !isShown) return;
   problem.hidden = !isShown;
   problem.classList.add("keeps-room");
   for (const element of [question, ...question.querySelectorAll(".range, .field")]) {
@@ -101,27 +123,24 @@ export function focusFirst(form) {
   else if (next) focusOn(next, { scrolls: false });
 }
 
-// Make "cannot judge" a field of its own, which Tab reaches and the arrows of a scale do not.
+// Make "cannot judge" and "not applicable" fields of their own, which Tab reaches and the arrows of a scale do not.
 export function enhanceUnable(form) {
-  for (const input of form.querySelectorAll(".unable input")) {
-    input.name = input.name.replace(/^answer\./, "cannot.");
+  for (const input of form.querySelectorAll(".unable input[data-box]")) {
+    input.name = input.dataset.box;
     input.value = "1";
   }
 }
 
-// An answer and "cannot judge" exclude each other.
+// An answer, "cannot judge" and "not applicable" exclude each other; without an answer nobody is sure of one.
 function excludeOthers(question, changed) {
-  const unable = question.querySelector(".unable input");
-  if (!unable || changed.matches("textarea")) return;
-  if (changed !== unable) {
-    unable.checked = false;
-  } else if (unable.checked) {
-    for (const input of question.querySelectorAll(".scale input[type=radio], .scale input[type=checkbox]")) {
-      input.checked = false;
-    }
-    const field = question.querySelector(".field");
-    if (field) field.value = "";
-  }
+  if (changed.matches("textarea")) return;
+  const optOuts = [...question.querySelectorAll(".unable input")];
+  for (const other of optOuts) if (other !== changed) other.checked = false;
+  if (!optOuts.includes(changed) || !changed.checked) return;
+  const cleared = [question, confidenceOf(question)].flatMap((each) => [...(each?.querySelectorAll(".scale input") ?? [])]);
+  for (const input of cleared) if (input.matches("[type=radio], [type=checkbox]")) input.checked = false;
+  const field = question.querySelector(".field");
+  if (field) field.value = "";
 }
 
 // Return whether a second press of an answer continues: not where answers cannot be changed once sent.

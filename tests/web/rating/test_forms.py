@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
+from rater.store.rating.trials import Judgement
 from rater.study.dimension import Dimension
 from rater.study.scales import Likert, Number, Slider
 from rater.web.rating.forms import FormAnswer, read_decision, read_given, read_trial_form
@@ -180,3 +181,74 @@ def test_a_number_and_cannot_judge_together_are_refused(scale: Number | Slider) 
 
     assert given("12", dimension, **{"cannot.minutes": "1"}).problem == "wrong"
     assert given("", dimension, **{"cannot.minutes": "1"}) == FormAnswer(is_unable=True)
+
+
+SURE = Dimension(
+    name="joy",
+    question="?",
+    scale=Likert(low="a", high="b"),
+    cannot_judge=True,
+    not_applicable=True,
+    confidence=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("sent", "judgement"),
+    [
+        ({"answer.joy": "4", "confidence.joy": "3"}, Judgement(4, confidence=3)),
+        ({"answer.joy": "4"}, Judgement(4)),
+        ({"answer.joy": "inapplicable"}, Judgement(None, not_applicable=True)),
+        ({"inapplicable.joy": "1"}, Judgement(None, not_applicable=True)),
+        ({"answer.joy": "cannot"}, Judgement(None)),
+        # nobody is sure of an answer that was not given
+        ({"inapplicable.joy": "1", "confidence.joy": "4"}, Judgement(None, not_applicable=True)),
+        ({"cannot.joy": "1", "confidence.joy": "4"}, Judgement(None)),
+    ],
+)
+def test_not_applicable_is_an_answer_and_confidence_goes_with_a_value(
+    sent: dict[str, str], judgement: Judgement
+) -> None:
+    read = read_given(MultiDict(sent), SURE)
+
+    assert read.problem is None
+    assert read.judgement == judgement
+    assert FormAnswer.of(judgement).judgement == judgement
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"answer.joy": "4", "confidence.joy": "5"},
+        {"answer.joy": "4", "confidence.joy": "0"},
+        {"answer.joy": "4", "confidence.joy": "high"},
+        {"inapplicable.joy": "2"},
+        {"inapplicable.joy": "1", "cannot.joy": "1"},
+    ],
+)
+def test_a_malformed_confidence_or_box_is_refused(sent: dict[str, str]) -> None:
+    with pytest.raises(BadRequest):
+        read_given(MultiDict(sent), SURE)
+
+
+@pytest.mark.parametrize(
+    "sent", [{"confidence.joy": "1"}, {"inapplicable.joy": "1"}, {"answer.joy": "inapplicable"}]
+)
+def test_what_the_study_does_not_offer_is_refused(sent: dict[str, str]) -> None:
+    plain = Dimension(name="joy", question="?", scale=Likert(low="a", high="b"))
+
+    with pytest.raises(BadRequest):
+        read_given(MultiDict({"answer.joy": "3", **sent}), plain)
+
+
+def test_a_confidence_without_an_answer_is_shown_again() -> None:
+    read = read_given(MultiDict({"confidence.joy": "2"}), SURE)
+
+    assert read == FormAnswer(confidence="2", problem="missing")
+
+
+def test_a_number_and_not_applicable_together_are_refused() -> None:
+    minutes = Dimension(name="minutes", question="?", scale=Number(), not_applicable="No speech")
+
+    assert given("12", minutes, **{"inapplicable.minutes": "1"}).problem == "wrong"
+    assert given("", minutes, **{"inapplicable.minutes": "1"}) == FormAnswer(is_inapplicable=True)

@@ -150,3 +150,17 @@ def test_practice_asks_about_its_own_fields(
     person.press(**{"answer.happiness": "2"})
     assert person.soup.select_one(".asked").get_text() == "How clearly is love present?"
     assert "Much love ." in person.text
+
+
+def test_not_applicable_in_practice_is_called_so(
+    visitor: Visit, publish_study: Callable[..., str], whole: Protocol
+) -> None:
+    happiness = whole.dimensions[0].model_copy(update={"not_applicable": True, "confidence": True})
+    shown = whole.model_copy(update={"dimensions": (happiness,), "screening": ()})
+    person = visitor(publish_study(slug="whole", name="whole", shown=shown)).open().follow().press("agree")
+    person.press()
+
+    person.press(**{"answer.happiness": "inapplicable", "confidence.happiness": "2"})
+
+    assert "Your answer: not applicable Expected answer: 4 to 5" in person.text
+    assert "given=n" in person.soup.select_one("main a.primary")["href"]
