@@ -55,7 +55,7 @@ check: $(TYPES)/.dev $(VENV)/.tools ## Format, lint, types, import rules, spelli
 	@$(BIN)/mypy --python-executable $(TYPES)/bin/python \
 		--python-version $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/djlint --check --lint --quiet rater/web/templates
+	@$(BIN)/djlint --check --lint --quiet rater/web/templates rater/explore/templates
 	@$(BIN)/codespell
 	@$(BIN)/python tools/check_terms.py
 
@@ -65,7 +65,7 @@ terms: $(VENV)/.tools ## Check the words against tools/terms.toml
 format: $(VENV)/.tools ## Put the code into its format
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
-	@$(BIN)/djlint --reformat --quiet rater/web/templates || true
+	@$(BIN)/djlint --reformat --quiet rater/web/templates rater/explore/templates || true
 
 docs: reference ## Build the documentation into site/; a broken link is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

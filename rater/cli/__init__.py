@@ -27,6 +27,7 @@ from rater.cli.rate import rate
 from rater.cli.rehearse import rehearse
 from rater.cli.serve import serve
 from rater.cli.sweep import sweep
+from rater.cli.try_vector import try_
 from rater.cli.user import user
 from rater.errors import RaterError
 
@@ -67,6 +68,7 @@ _BEFORE = (
     new,
     check,
     power,
+    try_,
     sweep,
     corpus,
     compare,

@@ -16,7 +16,7 @@ from rater.cli.outputs import Outputs, release_output, report_option, show
 from rater.workspace.databases import current_user
 
 if TYPE_CHECKING:
-    from rater.study.protocol import Dimension
+    from rater.study.dimension import Dimension
     from rater.terminal.text_ratings import AnswersFile
     from rater.workspace.rated_texts import RatedTexts
 
@@ -230,7 +230,7 @@ def _dimension(options: FileOptions) -> "Dimension":
     """
     from pydantic import ValidationError
 
-    from rater.study.protocol import Dimension
+    from rater.study.dimension import Dimension
     from rater.study.scales import Likert, Slider
     from rater.study.validation import describe
 

@@ -16,8 +16,7 @@ from rich.console import Console
 
 from rater.errors import StateError, TableError
 from rater.store.rating.trials import Judgement
-from rater.study.fields import Fields
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.tables import Dialect, read_table
 from rater.tables.table import SourceTable
 from rater.tables.write import csv_lines, restore_table
@@ -30,7 +29,6 @@ COLUMNS = (
 )  # fmt: skip
 """The columns of a file of answers."""
 _LOCK_TIMEOUT_S = 30
-_NO_FIELDS: Fields = {}
 
 
 class TextToRate(NamedTuple):

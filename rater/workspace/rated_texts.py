@@ -14,7 +14,7 @@ from rater.errors import TableError, nearest
 from rater.name_lists import choose_arms
 from rater.report.console.analysis import Screen
 from rater.report.context import ReportContext
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert
 from rater.tables import Dialect, SourceTable, read_table
 from rater.tables.table import cell_text

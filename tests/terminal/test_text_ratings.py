@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from rater.errors import StateError, TableError
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert, Slider
 from rater.terminal import Keyboard
 from rater.terminal.text_ratings import COLUMNS, AnswersFile, TextToRate, rate_texts_in_terminal

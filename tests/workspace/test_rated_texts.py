@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from rater.errors import StudyError, TableError
-from rater.study.protocol import Dimension
+from rater.study.dimension import Dimension
 from rater.study.scales import Likert, Slider
 from rater.terminal.text_ratings import TextAnswer, TextToRate
 from rater.workspace.rated_texts import RatedTexts, plan_input, read_texts, require_plan

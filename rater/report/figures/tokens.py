@@ -44,6 +44,8 @@ def sketch_next_tokens(tokens: Sequence[NextToken], prompt: str) -> Sketch:
         )
     axes.set_xscale("log")
     axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):  # the default is mathematical notation, which our style turns off
+        axis.set_major_formatter("{x:g}")
     axes.set_xlabel("probability without steering")
     axes.set_ylabel("probability with steering, divided by that")
     title = f"Next tokens after {wrap(repr(prompt), 60, lines=1)}"

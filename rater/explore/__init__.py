@@ -1,0 +1,1 @@
+"""A local page to try activation additions on a model: `rater try`. It opens no database and shows arms."""
