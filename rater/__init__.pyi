@@ -19,6 +19,7 @@ from .study.arms import dose_series as dose_series
 from .study.arms import random_control as random_control
 from .study.composite import Composite as Composite
 from .study.concepts import Concept as Concept
+from .study.conversation import Turn as Turn
 from .study.design import Plan as Plan
 from .study.dimension import Dimension as Dimension
 from .study.fields import Item as Item

@@ -28,6 +28,7 @@ from scipy import stats
 from rater.analysis.multiple_comparisons import holm
 from rater.audit.findings import Cue, CueKind
 from rater.audit.marks import AuditedPublication
+from rater.rendering.shown import count_shown_forms, visible_text
 from rater.study.confounds import TextCue
 
 Values = NDArray[np.float64]
@@ -150,7 +151,11 @@ FORMS: dict[TextCue, Callable[[str], float]] = {
     "share of capitals": _capitals,
     "repetition": word_repetition,
 }
-"""Functions that measure a text's form, by their names in the audit."""
+"""Functions that measure the form of a text as raters see it, by their names in the audit.
+
+Where Markdown is rendered, `count_shown_forms` adds its headings, lists and so on; where reasoning is folded
+or shown, whether a text has any.
+"""
 
 
 _N_ORDERS = 300
@@ -260,7 +265,11 @@ def _by_item(audited: AuditedPublication) -> Iterator[_Measured]:
         "order of rows": list(range(len(items))),
         "times assigned": [n_assigned[item.id] for item in items],
     }
-    forms = {name: [float(form(item.text)) for item in items] for name, form in FORMS.items()}
+    protocol = audited.published.protocol
+    seen = [visible_text(protocol, item.text) for item in items]
+    forms = {str(name): [float(form(text)) for text in seen] for name, form in FORMS.items()}
+    rendered = [count_shown_forms(protocol, item.text) for item in items]
+    forms |= {name: [float(counts[name]) for counts in rendered] for name in rendered[0]}
     for name, values in assignment.items():
         yield _Measured(name, "assignment", np.array(values, dtype=float), arms, stratum)
     for name, values in forms.items():

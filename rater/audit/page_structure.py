@@ -16,6 +16,7 @@ from bs4.element import NavigableString
 
 from rater.audit.marks import words_of
 from rater.errors import StateError
+from rater.rendering.page_text import words_of_text
 from rater.sanitize import sanitize_for_display
 from rater.study.fields import Fields
 from rater.study.protocol import Protocol
@@ -37,7 +38,7 @@ class Reply:
     body: str
     is_html: bool
     text: str | None
-    """The text to be rated; None outside trials."""
+    """The text to be rated, as `rater.rendering.shown.shown_key` has it; None outside trials."""
 
     @property
     def is_trial(self) -> bool:
@@ -141,7 +142,7 @@ class Crawler:
             ),
             body=response.text,
             is_html=_is_html(response),
-            text=None if completion is None else completion.get_text(),
+            text=None if completion is None else words_of_text(completion),
         )
 
 
@@ -192,7 +193,11 @@ def _loaded(soup: BeautifulSoup) -> Iterator[tuple[Tag, str]]:
 
 _ABOUT = "about."
 """The prefix of fields of the questionnaire."""
-_SHOWN_IN = ("prompt", "completion", "field-value", "prose")
+_SHOWN_IN = ("prompt", "completion", "context", "field-value", "prose")
+_RENDERED_CLASS = "part"
+"""The class of elements with a turn's words, whose markup is the rendering of the text."""
+_LABEL_CLASSES = {"reasoning-label", "empty"}
+"""Classes of labels that a text has because of its form, which the audit measures as a cue."""
 _EXCERPT_CLASS = "words"
 """The class of excerpts of texts on the last page."""
 _IGNORED_HEADERS = {"date", "content-length"}
@@ -253,7 +258,10 @@ def structure_of(reply: Reply, shown: StudyContent) -> str:
     if not reply.is_html:
         return "\n".join([*lines, reply.body])
     soup = BeautifulSoup(reply.body, "html.parser")
-    lines += [" ".join([tag.name, *_attributes(tag, shown)]) for tag in soup.select("*")]
+    turns = {id(tag) for tag in soup.select(".turn, .turn *")}
+    lines += [
+        " ".join([tag.name, *_attributes(tag, shown)]) for tag in soup.select("*") if id(tag) not in turns
+    ]
     lines += [_left_of(string, shown) for string in soup.find_all(string=_IS_THERE)]
     return "\n".join(line for line in lines if line.strip())
 
@@ -279,7 +287,9 @@ def _left_of(string: NavigableString, shown: StudyContent) -> str:
     classes = {name for parent in string.parents for name in parent.get_attribute_list("class")}
     if classes.intersection(_SHOWN_IN) and shown.has(string):
         return ""
-    if _EXCERPT_CLASS in classes and shown.has_part(string):
+    if classes & _LABEL_CLASSES:
+        return ""
+    if {_EXCERPT_CLASS, _RENDERED_CLASS} & classes and shown.has_part(string):
         return ""
     return shown.without(str(string).strip())
 

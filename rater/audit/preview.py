@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rater.audit.marks import AuditedPublication
 from rater.server_process import serving
@@ -17,6 +18,7 @@ from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
 from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study
 from rater.store.rating.studies import PublishedStudy, move_study
+from rater.study.conversation import RatedPart, TurnText, read_transcript, write_transcript
 from rater.study.protocol import Protocol
 from rater.study.state import State
 
@@ -25,7 +27,9 @@ NONSENSE = "qxqx"
 
 _MAX_TRIALS = 8
 _MIN_TRIALS_TO_BREAK = 3
-_ENUMERATED = {"kind", "revising", "late_raters", "language", "when"}
+_ENUMERATED = {
+    "kind", "revising", "late_raters", "language", "when", "rated", "rendering", "reasoning", "role",
+}  # fmt: skip
 """Fields whose words are the same for every study."""
 _PATTERNED = {"accent": "#1a4f8b", "url": f"https://{NONSENSE}.example/"}
 """Fields with a required form, and their values in the decoy."""
@@ -43,8 +47,9 @@ class DecoyStudy:
 class _Nonsense:
     """Replaces each text by a word of its own, and equal texts by equal words, so that names still match."""
 
-    def __init__(self) -> None:
+    def __init__(self, rated: RatedPart | None) -> None:
         self._words: dict[str, str] = {}
+        self._rated = rated
 
     def word(self, text: str) -> str:
         """Return the word that replaces a text."""
@@ -52,6 +57,8 @@ class _Nonsense:
 
     def declared(self, value: object, field: str = "") -> object:
         """Replace every text in a declaration, and the names of dimensions that answers are listed by."""
+        if isinstance(value, dict) and value.get("turns"):
+            return self._authored(value)
         if isinstance(value, dict):
             named = field in {"accepted", "fields"}
             return {
@@ -62,6 +69,28 @@ class _Nonsense:
         if isinstance(value, str) and field not in _ENUMERATED:
             return _PATTERNED.get(field) or self.word(value)
         return value
+
+    def _authored(self, trial: dict[str, Any]) -> dict[str, object]:
+        """Replace the texts of a practice trial with a conversation, whose prompt follows from its turns."""
+        whole = self._rated == "conversation"
+        texts = {
+            "text": self.text(trial["text"]) if whole else self.word(trial["text"]),
+            "other_texts": [self.text(each) if whole else self.word(each) for each in trial["other_texts"]],
+        }
+        rest = {
+            name: value
+            for name, value in trial.items()
+            if name not in {"prompt", "turns", "text", "other_texts"}
+        }
+        turns = [{"role": turn["role"], "text": self.word(turn["text"])} for turn in trial["turns"]]
+        replaced = self.declared(rest)
+        assert isinstance(replaced, dict)  # noqa: S101 (as it was given)
+        return {**replaced, **texts, "turns": turns}
+
+    def text(self, transcript: str) -> str:
+        """Replace the text of each turn of a transcript."""
+        turns = read_transcript(transcript)
+        return write_transcript(TurnText(turn.role, self.word(turn.text)) for turn in turns)
 
     def trial(self, trial: NewTrial) -> NewTrial:
         """Replace the texts of a trial."""
@@ -74,13 +103,15 @@ class _Nonsense:
     def item(self, item: NewItem) -> NewItem:
         """Replace a text and its fields."""
         fields = {self.word(name): self.word(value) for name, value in item.fields.items()}
-        text = f" {self.word(item.text)}."
-        return replace(item, id=self.word(item.id), prompt=NONSENSE, text=text, fields=fields)
+        prompt = NONSENSE if self._rated is None else self.text(item.prompt)
+        text = self.text(item.text) if self._rated == "conversation" else f" {self.word(item.text)}."
+        return replace(item, id=self.word(item.id), prompt=prompt, text=text, fields=fields)
 
 
 def make_decoy_study(audited: AuditedPublication, slug: str) -> DecoyStudy:
     """Make a decoy study from the first trials of one of the publication's booklets, without its words."""
-    nonsense, shown = _Nonsense(), audited.published.protocol
+    shown = audited.published.protocol
+    nonsense = _Nonsense(shown.rated)
     declared = shown.model_dump(mode="json", exclude={"translations"})
     if shown.break_every is not None:
         declared["break_every"] = min(shown.break_every, _MIN_TRIALS_TO_BREAK)

@@ -18,7 +18,7 @@ from rater.errors import SealError, StateError
 from rater.publish.draft import PreparedPublication, prepare_publication
 from rater.publish.publish import explain_lost_key, lost_key, require_declared, write_rating
 from rater.publish.texts import count_same_texts, require_different_arms, with_pairs
-from rater.sanitize import sanitize_for_display
+from rater.rendering.shown import shown_key
 from rater.store.engine import disposing, reading, sqlite_path
 from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.publication import read_booklets, read_items
@@ -111,7 +111,8 @@ def _severity(mark: Mark, own: set[Mark]) -> Severity:
 
 def _skeletons(audited: AuditedPublication, replies: list[Reply], shown: StudyContent) -> Mapping[str, str]:
     """Map the items shown to their pages' skeletons; equal texts share one, since they reveal nothing."""
-    by_text = {sanitize_for_display(item.text): item.id for item in audited.items}
+    protocol = audited.published.protocol
+    by_text = {shown_key(protocol, item.prompt, item.text)[1]: item.id for item in audited.items}
     return {
         by_text[reply.text]: skeleton_of(reply, shown)
         for reply in replies

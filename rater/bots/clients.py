@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from rater.bots.behaviours import Asked, Character, Judge, seconds_on_a_text
 from rater.bots.html_forms import APPLIES_NOT, BotPage, Field, read_page
 from rater.errors import StateError
-from rater.sanitize import sanitize_for_display
+from rater.rendering.shown import shown_key
 from rater.store.engine import writing
 from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.sessions import new_token
@@ -226,7 +226,7 @@ def rate_in_store(
             view = view_trial(session, at, position)
             shown_ms = round(seconds_on_a_text(character, rng) * 1000)
             answers = {
-                each.name: _judgement(judge(_asked(view, each.shown_to(rater_id))), each, rng)
+                each.name: _judgement(judge(_asked(protocol, view, each.shown_to(rater_id))), each, rng)
                 for each in protocol.dimensions
                 if view.dimension in (None, each.name)
             }
@@ -261,11 +261,12 @@ def _draw_given(question: Question, rng: np.random.Generator) -> Given:
     return (chosen,) if question.kind == "choices" else chosen
 
 
-def _asked(view: TrialView, dimension: Dimension) -> Asked:
+def _asked(protocol: Protocol, view: TrialView, dimension: Dimension) -> Asked:
     scale, numbers = dimension.scale, dimension.scale.number_range
+    keys = [shown_key(protocol, view.prompt, text) for text in view.texts]
     return Asked(
-        prompt=sanitize_for_display(view.prompt),
-        texts=tuple(map(sanitize_for_display, view.texts)),
+        prompt=keys[0][0],
+        texts=tuple(text for _, text in keys),
         dimension=dimension.name,
         values=tuple(float(choice.value) for choice in scale.choices),
         lowest=scale.lowest,

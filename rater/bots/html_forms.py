@@ -8,6 +8,7 @@ import httpx
 from bs4 import BeautifulSoup, Tag
 
 from rater.errors import StateError
+from rater.rendering.page_text import prompt_on, texts_on
 
 ANSWER = "answer."
 """The prefix of fields that hold an answer on a dimension."""
@@ -75,14 +76,13 @@ class BotPage:
 
     @property
     def prompt(self) -> str:
-        """The prompt shown; empty where there is none."""
-        element = self.soup.select_one(".prompt")
-        return "" if element is None else element.get_text()
+        """The prompt shown, without white space; empty where there is none."""
+        return prompt_on(self.soup)
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The texts shown, from left to right."""
-        return tuple(found.get_text() for found in self.soup.select(".completion"))
+        """The texts shown, from left to right, without white space."""
+        return texts_on(self.soup)
 
     @cached_property
     def form(self) -> Tag | None:

@@ -169,7 +169,11 @@ def _group_by_input(
         if isinstance(arm, ExternalCompletions) or model is None:
             continue
         tokenizer = tokenizers[model]
-        given = None if tokenizer is None else give(tokenizer, study.prompts[0], arm, chat=study.chat)
+        given = (
+            None
+            if tokenizer is None
+            else give(tokenizer, study.rated_items[0].model_input, arm, chat=study.chat)
+        )
         groups.setdefault(given or model, []).append(arm)
     return groups
 
@@ -209,17 +213,21 @@ def _is_at_front(arm: "Steered") -> bool:
 
 
 def _external_prompt(arm: "ExternalCompletions", study: "Study", folder: Path) -> ShownPrompt:
+    from rater.publish.texts import published_text
+    from rater.rendering.shown import visible_whole
     from rater.study.external_completions import Slot, read_external_completions
 
     samples = study.sampling.samples_per_prompt
-    found = read_external_completions(arm, folder, study.rated_items, samples_per_prompt=samples)
+    found = read_external_completions(
+        arm, folder, study.rated_items, samples_per_prompt=samples, rated=study.rated_part
+    )
     remarks = [f"{len(found.texts)} texts from {arm.path}, SHA-256 {found.sha256}"]
     n_joined = sum(not text[0].isspace() for text in found.texts.values())
-    if n_joined:
+    if n_joined and not study.protocol.has_blocks:
         remarks.append(
             f"{n_joined} of them begin without a space or line break, so they follow their prompt directly"
         )
-    text = study.prompts[0] + found.texts[Slot(0, 0)]
+    text = visible_whole(study.protocol, study.prompts[0], published_text(study, found.texts[Slot(0, 0)]))
     return ShownPrompt(arms=(arm.name,), text=text, remarks=tuple(remarks))
 
 

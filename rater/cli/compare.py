@@ -98,7 +98,7 @@ def _read_external(study: "Study", folder: Path, *, n_prompts: int, samples: int
         for arm in study.arms
         if isinstance(arm, ExternalCompletions)
         for place, text in read_external_completions(
-            arm, folder, study.rated_items, samples_per_prompt=n_samples
+            arm, folder, study.rated_items, samples_per_prompt=n_samples, rated=study.rated_part
         ).texts.items()
         if place.prompt_index in first_items and place.sample < samples
     ]

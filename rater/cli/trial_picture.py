@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from rater.study.conversation import write_replies
 from rater.study.fields import PROMPT
 from rater.study.study import Study
 from rater.terminal.console import show_fields, show_question, show_texts
@@ -40,7 +41,9 @@ def print_trial(study: Study, console: Console | None = None) -> None:
     fields = {PROMPT: item.prompt, **item.fields}
     console.print("\n[bold]Trial[/bold] of the first prompt, with … in place of a text:\n")
     show_fields(console, study.shown_fields, fields)
-    show_texts(console, item.prompt, (_PLACEHOLDER,) * study.n_texts)
+    is_whole = study.rated_part == "conversation"
+    text = write_replies([_PLACEHOLDER.strip()] * item.n_replies) if is_whole else _PLACEHOLDER
+    show_texts(console, item.prompt, (text,) * study.n_texts, protocol=study.protocol)
     asked = study.dimensions if study.plan.asking == "together" else study.dimensions[:1]
     for number, dimension in enumerate(asked):
         if number:

@@ -205,7 +205,7 @@ def estimate(
         device: The model's device; None for a GPU if there seems to be one.
         dtype: The type of the loaded weights; None for the checkpoint's own.
     """
-    n_new = study.sampling.max_new_tokens
+    n_new = study.sampling.max_new_tokens * study.n_replies
     n_tokens = len(cells) * n_new
     where = device or likely_device()
     checkpoint = read_checkpoint(model)

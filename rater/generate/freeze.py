@@ -210,7 +210,9 @@ def take_external_completions(
         return missing
     samples = study.sampling.samples_per_prompt
     read = {
-        name: read_external_completions(arms[name], folder, study.rated_items, samples_per_prompt=samples)
+        name: read_external_completions(
+            arms[name], folder, study.rated_items, samples_per_prompt=samples, rated=study.rated_part
+        )
         for name in dict.fromkeys(cell.arm for cell in cells)
     }
     texts = {cell: read[cell.arm].texts[Slot(cell.prompt_index, cell.sample)] for cell in cells}

@@ -4,8 +4,10 @@ A completion depends only on the study, its prompt, arm and sample, so that gene
 and run again ends with the same rows.
 """
 
+import math
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from itertools import islice
@@ -27,7 +29,8 @@ from rater.store.log import append_event
 from rater.store.sealed.completions import Cell, NewCompletion, insert_completions, read_versions
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.schema import SealedEventRow
-from rater.study.arms import ExternalCompletions, Steered, model_of
+from rater.study.arms import ExternalCompletions, ModelArm, Steered, model_of
+from rater.study.conversation import Transcript, insert_replies, write_replies, write_transcript
 from rater.study.state import State
 from rater.study.study import Study
 
@@ -61,22 +64,19 @@ def make_completions(
         ModelError: an arm does not fit the model; nothing is generated then.
         StateError: the model's earlier completions were generated in another precision.
     """
-    rows = _rows(study, missing.cells, model)
+    plan = _Plan.of(study, missing.cells, model)
     versions = _versions(model)
     with disposing(open_sealed(sealed_url)) as sealed:
         with reading(sealed) as session:
             _require_one_dtype(study, missing, read_versions(session, missing.study_id), versions["dtype"])
-        completions = generate(
-            model, rows, study.sampling, batch_size=batch_size, measure=True, on_tokens=on_tokens
-        )
-        while group := list(islice(completions, kept_together(batch_size))):
-            new = _measured(study, model, group)
+        make = _conversations if study.rated_part == "conversation" else _completions
+        for new in make(plan, batch_size, on_tokens):
             with writing(sealed) as session:
                 insert_completions(session, missing.study_id, new, versions=versions, now=clock())
             for each in new:
                 on_completion(len(each.token_ids))
         with writing(sealed) as session:
-            detail = {"n_made": len(rows), "versions": versions}
+            detail = {"n_made": len(missing.cells), "versions": versions}
             append_event(
                 session, SealedEventRow, missing.study_id, kind=State.GENERATED, at=clock(), **detail
             )
@@ -103,55 +103,155 @@ def _require_one_dtype(
         raise StateError(msg)
 
 
-def _rows(study: Study, cells: Iterable[Cell], model: TransformerBridge) -> list[Row[Cell]]:
-    cells = list(cells)
-    by_concept = [{arm.name: arm for arm in arms} for arms in study.concrete_arms]
-    concepts = [study.concept_number(item) for item in range(len(study.prompts))]
-    vectors: dict[tuple[int, str], tuple[SteeringVector, ...]] = {}
-    given: dict[tuple[int, str], str] = {}
-    for item, name in dict.fromkeys((cell.prompt_index, cell.arm) for cell in cells):
-        concept = concepts[item]
-        arm = by_concept[concept][name]
-        assert not isinstance(arm, ExternalCompletions)  # noqa: S101 (no model makes them)
-        if (concept, name) not in vectors:
-            additions = arm.additions if isinstance(arm, Steered) else ()
-            place = f"arms[{study.arm_names.index(name)}].additions"
-            if study.concepts:
-                place += f" for the concept {study.concepts[concept].words!r}"
-            vectors[concept, name] = resolve(model, additions, place=place)
-        given[item, name] = render(model.tokenizer, study.prompts[item], arm, chat=study.chat)
-    return [
-        Row(
+@dataclass(frozen=True)
+class _Plan:
+    """The cells of a generation with their arms and vectors, and the model."""
+
+    study: Study
+    cells: Sequence[Cell]
+    model: TransformerBridge
+    arms: Mapping[tuple[int, str], ModelArm]
+    """By item and name."""
+    vectors: Mapping[tuple[int, str], tuple[SteeringVector, ...]]
+    """By item and arm; arms with the same vectors have the identical tuple."""
+
+    @classmethod
+    def of(cls, study: Study, cells: Sequence[Cell], model: TransformerBridge) -> "_Plan":
+        """Resolve the vectors of each arm and concept once.
+
+        Raises:
+            ModelError: an arm does not fit the model.
+        """
+        by_concept = [{arm.name: arm for arm in arms} for arms in study.concrete_arms]
+        concepts = [study.concept_number(item) for item in range(len(study.prompts))]
+        resolved: dict[tuple[int, str], tuple[SteeringVector, ...]] = {}
+        arms: dict[tuple[int, str], ModelArm] = {}
+        for item, name in dict.fromkeys((cell.prompt_index, cell.arm) for cell in cells):
+            concept = concepts[item]
+            arm = by_concept[concept][name]
+            assert not isinstance(arm, ExternalCompletions)  # noqa: S101 (no model makes them)
+            arms[item, name] = arm
+            if (concept, name) not in resolved:
+                additions = arm.additions if isinstance(arm, Steered) else ()
+                place = f"arms[{study.arm_names.index(name)}].additions"
+                if study.concepts:
+                    place += f" for the concept {study.concepts[concept].words!r}"
+                resolved[concept, name] = resolve(model, additions, place=place)
+        return cls(
+            study, cells, model, arms, {(item, name): resolved[concepts[item], name] for item, name in arms}
+        )
+
+    def row(self, cell: Cell, prompt: str, seed: int) -> Row[Cell]:
+        """Return the row that continues a prompt, or the transcript of a conversation so far."""
+        item = cell.prompt_index
+        return Row(
             key=cell,
-            prompt=given[cell.prompt_index, cell.arm],
-            vectors=vectors[concepts[cell.prompt_index], cell.arm],
-            seed=_seed(study, cell),
-            place=f"prompts[{cell.prompt_index}]",
+            prompt=render(self.model.tokenizer, prompt, self.arms[item, cell.arm], chat=self.study.chat),
+            vectors=self.vectors[item, cell.arm],
+            seed=seed,
+            place=f"{'items' if self.study.rated_items[item].turns else 'prompts'}[{item}]",
         )
-        for cell in cells
-    ]
+
+    def plain(self, prompt: str) -> str:
+        """Return the input of the unsteered arm, without an arm's own prefix or system prompt."""
+        return render(self.model.tokenizer, prompt, None, chat=self.study.chat)
 
 
-def _measured(
-    study: Study, model: TransformerBridge, group: Sequence[Completion[Cell]]
-) -> list[NewCompletion]:
-    # The NLL is that of the unsteered arm: without an arm's own prefix or system prompt.
-    plain = [
-        render(model.tokenizer, study.prompts[made.key.prompt_index], None, chat=study.chat) for made in group
-    ]
-    nlls = unsteered_nlls(model, group, plain)
-    return [
-        NewCompletion(
-            cell=made.key,
-            seed=_seed(study, made.key),
-            token_ids=made.token_ids,
-            text=set_off(made.text, chat=study.chat),
-            stop_reason=made.stop_reason,
-            nll=nll,
-            repetition=word_repetition(made.text),
-        )
-        for made, nll in zip(group, nlls, strict=True)
-    ]
+def _completions(
+    plan: _Plan, batch_size: int, on_tokens: Callable[[int], None]
+) -> Iterator[list[NewCompletion]]:
+    """Generate one text for each cell; yield groups of finished ones with their measurements."""
+    study, model = plan.study, plan.model
+    inputs = [item.model_input for item in study.rated_items]
+    rows = [plan.row(cell, inputs[cell.prompt_index], _seed(study, cell)) for cell in plan.cells]
+    finished = generate(model, rows, study.sampling, batch_size=batch_size, measure=True, on_tokens=on_tokens)
+    while group := list(islice(finished, kept_together(batch_size))):
+        nlls = unsteered_nlls(model, group, [plan.plain(inputs[made.key.prompt_index]) for made in group])
+        yield [
+            NewCompletion(
+                cell=made.key,
+                seed=_seed(study, made.key),
+                token_ids=made.token_ids,
+                text=set_off(made.text, made.prompt, inputs[made.key.prompt_index], chat=study.chat),
+                stop_reason=made.stop_reason,
+                nll=nll,
+                repetition=word_repetition(made.text),
+            )
+            for made, nll in zip(group, nlls, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class _Reply:
+    """A generated turn of a conversation."""
+
+    made: Completion[Cell]
+    text: str
+    nll: float
+
+
+def _conversations(
+    plan: _Plan, batch_size: int, on_tokens: Callable[[int], None]
+) -> Iterator[list[NewCompletion]]:
+    """Generate whole conversations, a batch of them at a time, turn by turn; yield each finished batch.
+
+    The rows of one turn are decoded together, whatever their arms. An interruption loses the batch.
+    """
+    for start in range(0, len(plan.cells), batch_size):
+        replies: dict[Cell, list[_Reply]] = {cell: [] for cell in plan.cells[start : start + batch_size]}
+        for number in range(plan.study.n_replies):
+            for reply in _take_turns(plan, replies, number, batch_size=batch_size, on_tokens=on_tokens):
+                replies[reply.made.key].append(reply)
+        yield [_told(plan.study, cell, own) for cell, own in replies.items()]
+
+
+def _take_turns(
+    plan: _Plan,
+    replies: Mapping[Cell, Sequence[_Reply]],
+    number: int,
+    *,
+    batch_size: int,
+    on_tokens: Callable[[int], None],
+) -> list[_Reply]:
+    """Generate one turn of each conversation that has one with this number, from 0."""
+    study, model = plan.study, plan.model
+    so_far = {}
+    for cell, own in replies.items():
+        item = study.rated_items[cell.prompt_index]
+        if number < item.n_replies:
+            told = insert_replies(item.turns, [reply.text for reply in own])
+            so_far[cell] = Transcript(write_transcript(turn for turn, _ in told))
+    rows = [plan.row(cell, prompt, _turn_seed(study, cell, number)) for cell, prompt in so_far.items()]
+    made = list(
+        generate(model, rows, study.sampling, batch_size=batch_size, measure=True, on_tokens=on_tokens)
+    )
+    taken: list[_Reply] = []
+    for start in range(0, len(made), kept_together(batch_size)):
+        group = made[start : start + kept_together(batch_size)]
+        nlls = unsteered_nlls(model, group, [plan.plain(so_far[each.key]) for each in group])
+        texts = [set_off(each.text, each.prompt, so_far[each.key], chat=True) for each in group]
+        taken += map(_Reply, group, texts, nlls)
+    return taken
+
+
+def _told(study: Study, cell: Cell, replies: Sequence[_Reply]) -> NewCompletion:
+    token_ids = tuple(token for reply in replies for token in reply.made.token_ids)
+    was_cut = any(reply.made.stop_reason == "length" for reply in replies)
+    return NewCompletion(
+        cell=cell,
+        seed=_seed(study, cell),
+        token_ids=token_ids,
+        text=write_replies(reply.text for reply in replies),
+        stop_reason="length" if was_cut else "eos",
+        nll=math.fsum(reply.nll * len(reply.made.token_ids) for reply in replies) / len(token_ids),
+        repetition=word_repetition("\n\n".join(reply.text for reply in replies)),
+    )
+
+
+def _turn_seed(study: Study, cell: Cell, number: int) -> int:
+    """Return the seed of a generated turn; that of the first one is the completion's."""
+    first = _seed(study, cell)
+    return first if number == 0 else completion_seed(first, "turn", number)
 
 
 def _seed(study: Study, cell: Cell) -> int:

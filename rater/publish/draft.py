@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError
@@ -22,6 +23,7 @@ from rater.store.sealed.completions import Cell, KeptCompletion, digest_completi
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.schema import SealedEventRow
 from rater.store.sealed.studies import SealedStudy, Secrets, find_secrets, get_sealed_study
+from rater.study.conversation import read_replies, write_replies
 from rater.study.practice_and_checks import DeclaredCheck, ShuffledWords
 from rater.study.state import State
 from rater.study.study import Study
@@ -97,9 +99,8 @@ def _show_check(study: Study, number: int, items: Sequence[NewItem], seed: str) 
     if isinstance(check, ShuffledWords):
         rng = derive_rng(seed, "check", number)
         source = items[int(rng.integers(len(items)))]
-        words = source.text.split()
         prompt, fields = source.prompt, source.fields
-        texts = [" " + " ".join(words[index] for index in rng.permutation(len(words)))]
+        texts = [_shuffled(study, source.text, rng)]
     else:
         shown = check.filled
         prompt, fields = shown.prompt, shown.fields
@@ -112,6 +113,18 @@ def _show_check(study: Study, number: int, items: Sequence[NewItem], seed: str) 
         ),
         check=check,
     )
+
+
+def _shuffled(study: Study, text: str, rng: np.random.Generator) -> str:
+    """Return a text with its words in random order; of a whole conversation, within each turn."""
+
+    def shuffle(text: str) -> str:
+        words = text.split()
+        return " ".join(words[index] for index in rng.permutation(len(words)))
+
+    if study.rated_part == "conversation":
+        return write_replies(map(shuffle, read_replies(text)))
+    return " " + shuffle(text)
 
 
 def _draft_booklets(

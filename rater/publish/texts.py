@@ -10,7 +10,9 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 from rater.errors import StateError
+from rater.rendering.shown import displayed_text, visible_text
 from rater.study.arms import ExternalCompletions
+from rater.study.conversation import read_replies, write_replies
 from rater.study.external_completions import read_external_completions
 from rater.study.study import Study
 
@@ -23,8 +25,12 @@ _SENTENCE_END = re.compile(r"[.!?…。\uff01\uff1f]+[\"'”’»)\]]*(?=\s|$)")
 
 
 def published_text(study: Study, text: str) -> str:
-    """Return a completion's text as raters see it."""
-    return normalise(text, cut_unfinished_sentence=study.cut_unfinished_sentence)
+    """Return a completion's text as raters see it: without hidden reasoning; a conversation turn by turn."""
+    cut = study.cut_unfinished_sentence
+    if study.rated_part != "conversation":
+        return normalise(displayed_text(study, text), cut_unfinished_sentence=cut)
+    replies = (displayed_text(study, reply) for reply in read_replies(text))
+    return write_replies(normalise(reply, cut_unfinished_sentence=cut) for reply in replies)
 
 
 def normalise(text: str, *, cut_unfinished_sentence: bool) -> str:
@@ -53,12 +59,16 @@ def known_lengths(study: Study, folder: Path) -> dict[str, float]:
     samples = study.sampling.samples_per_prompt
     read = {
         arm.name: read_external_completions(
-            arm, folder, study.rated_items, samples_per_prompt=samples
+            arm, folder, study.rated_items, samples_per_prompt=samples, rated=study.rated_part
         ).texts.values()
         for arm in study.arms
         if isinstance(arm, ExternalCompletions)
     }
-    return {arm: mean(len(published_text(study, text)) for text in texts) for arm, texts in read.items()}
+    protocol = study.protocol
+    return {
+        arm: mean(len(visible_text(protocol, published_text(study, text))) for text in texts)
+        for arm, texts in read.items()
+    }
 
 
 @dataclass(frozen=True)

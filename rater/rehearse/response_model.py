@@ -15,13 +15,14 @@ from rater.bots.behaviours import Character, Judge, ResponseModel, ShownText, Te
 from rater.errors import StudyError
 from rater.publish.texts import published_text
 from rater.rehearse.temp_databases import SyntheticKey, TempStudy
-from rater.sanitize import sanitize_for_display
+from rater.rendering.shown import shown_key
 from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
 from rater.store.rating.publication import read_checks, read_items
 from rater.store.sealed.completions import Cell, KeptCompletion
 from rater.study.dimension import Dimension
 from rater.study.label_choice import Choose
+from rater.study.protocol import Protocol
 from rater.study.study import Study
 from rater.study.targets import find_target
 
@@ -87,21 +88,19 @@ def _draw_qualities(
 ) -> dict[ShownText, TextQuality]:
     first, second = study.contrast
     sides = {first: 0.5, second: -0.5}
+    protocol = study.protocol
     prompts = rng.normal(0, _SPREAD.prompt, len(study.prompts))
     slopes = effect + rng.normal(0, _SPREAD.prompt_arm, len(study.prompts))
     qualities: dict[ShownText, TextQuality] = {}
     for cell, completion in synthetic_key:
         side = sides.get(cell.arm, 0.0)
         level = prompts[cell.prompt_index] + slopes[cell.prompt_index] * side + rng.normal(0, _SPREAD.item)
-        qualities[_shown(study, cell, completion)] = TextQuality(float(level), side)
+        qualities[_shown(study, protocol, cell, completion)] = TextQuality(float(level), side)
     return qualities
 
 
-def _shown(study: Study, cell: Cell, completion: KeptCompletion) -> ShownText:
-    return (
-        sanitize_for_display(study.prompts[cell.prompt_index]),
-        sanitize_for_display(published_text(study, completion.text)),
-    )
+def _shown(study: Study, protocol: Protocol, cell: Cell, completion: KeptCompletion) -> ShownText:
+    return shown_key(protocol, study.prompts[cell.prompt_index], published_text(study, completion.text))
 
 
 def _targets(study: Study, synthetic_key: SyntheticKey) -> dict[ShownText, dict[str, float]]:
@@ -109,9 +108,9 @@ def _targets(study: Study, synthetic_key: SyntheticKey) -> dict[ShownText, dict[
     choices = {each.name: each.scale for each in study.dimensions if isinstance(each.scale, Choose)}
     if not choices:
         return {}
-    items, targets = study.rated_items, study.analysis.targets
+    items, targets, protocol = study.rated_items, study.analysis.targets, study.protocol
     return {
-        _shown(study, cell, completion): {
+        _shown(study, protocol, cell, completion): {
             name: scale.answer(target)[0]
             for name, scale in choices.items()
             if (target := find_target(scale, cell.arm, items[cell.prompt_index].fields, targets))
@@ -121,10 +120,8 @@ def _targets(study: Study, synthetic_key: SyntheticKey) -> dict[ShownText, dict[
 
 
 def _practice(study: Study) -> dict[ShownText, Mapping[str, tuple[float, float]]]:
-    return {
-        (sanitize_for_display(each.prompt), sanitize_for_display(each.text)): each.accepted
-        for each in study.protocol.practice
-    }
+    protocol = study.protocol
+    return {shown_key(protocol, each.prompt, each.text): each.accepted for each in protocol.practice}
 
 
 def _checks(temporary: TempStudy) -> dict[ShownText, Mapping[str, tuple[float, float]]]:
@@ -132,10 +129,10 @@ def _checks(temporary: TempStudy) -> dict[ShownText, Mapping[str, tuple[float, f
     with disposing(open_rating(temporary.rating_url)) as rating, reading(rating) as session:
         items = {item.id: item for item in read_items(session, temporary.published.id)}
         checks = read_checks(session, temporary.published.id)
+    protocol = temporary.published.protocol
     return {
-        (
-            sanitize_for_display(items[check.item_id].prompt),
-            sanitize_for_display(items[check.item_id].text),
-        ): {dimension: (lowest, highest) for dimension, lowest, highest in check.accepted}
+        shown_key(protocol, items[check.item_id].prompt, items[check.item_id].text): {
+            dimension: (lowest, highest) for dimension, lowest, highest in check.accepted
+        }
         for check in checks
     }

@@ -147,7 +147,7 @@ def generate(
 
     Args:
         model: A model from `load_model`.
-        prompts: The texts to continue.
+        prompts: The texts to continue; with ``chat`` also a `Transcript` of a conversation.
         arms: Declared arms; or lists of additions by the name of their arm, empty for the unsteered model. An
             `OtherModel` arm uses the model given here.
         sampling: A study's `Sampling`, or `Draws`.
@@ -175,7 +175,7 @@ def generate(
             sample=row.key.sample,
             seed=row.seed,
             token_ids=completion.token_ids,
-            text=set_off(completion.text, chat=chat),
+            text=set_off(completion.text, completion.prompt, row.key.prompt, chat=chat),
             stop_reason=completion.stop_reason,
             measurements=measurements,
             touched=_touched(model, row, len(completion.token_ids)) if trace else (),

@@ -11,9 +11,13 @@ from rater.embedded_model import EMBEDDED_MODEL, embedded_model_path, quietly
 from rater.errors import ModelError
 from rater.study.additions import ActivationAddition, AnyAddition, RandomVector, XVector
 from rater.study.arms import ModelArm, Prompted, Steered
+from rater.study.conversation import Transcript, TurnText, insert_replies, read_transcript
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+_REASONING = "<think>"
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class RenderedPrompt:
     ids: tuple[int, ...]
     """Token ids, BOS first."""
     own: "TokenSpan | None"
-    """The tokens of the study's prompt itself; None if the tokenizer cannot locate them."""
+    """The tokens of the study's prompt itself, or of the last turn of a conversation; None if the tokenizer
+    cannot locate them."""
 
 
 class TokenSpan(NamedTuple):
@@ -38,10 +43,13 @@ class TokenSpan(NamedTuple):
 def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, arm: ModelArm | None, *, chat: bool) -> str:
     """Return an arm's input for a prompt as text; positions of additions count in all of it, from BOS.
 
+    Of a conversation, it ends before the first reply that is to be generated.
+
     Args:
         tokenizer: The model's tokenizer, whose chat template is used.
-        prompt: The study's prompt.
-        arm: The arm whose prefix and system prompt are added; None for none.
+        prompt: The study's prompt, or the `Transcript` of a conversation.
+        arm: The arm whose prefix and system prompt are added; None for none. A prefix comes before the first
+            turn of the user.
         chat: Whether the prompt is a user's message, and the completion the model's reply.
 
     Raises:
@@ -57,12 +65,21 @@ def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, arm: ModelArm | No
         )
         raise ModelError(msg)
     messages = [] if system is None else [{"role": "system", "content": system}]
-    messages.append({"role": "user", "content": prefix + prompt})
+    for turn in _turns_of(prompt):
+        before = prefix if turn.role == "user" else ""
+        messages.append({"role": turn.role, "content": before + turn.text})
+        prefix = "" if turn.role == "user" else prefix
     try:
         return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
     except Exception as error:  # the template is a program that the model's authors wrote
         msg = f"The chat template of {tokenizer.name_or_path} refuses the prompt {prompt!r}: {error}."
         raise ModelError(msg) from error
+
+
+def _turns_of(prompt: str) -> list[TurnText]:
+    if not isinstance(prompt, Transcript):
+        return [TurnText("user", prompt)]
+    return [turn for turn, _ in insert_replies(read_transcript(prompt), ())]
 
 
 def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
@@ -101,12 +118,27 @@ def give(
     require_bos(tokenizer, tokenizer.name_or_path)
     text = render(tokenizer, prompt, arm, chat=chat)
     ids = token_ids(tokenizer, text)
-    return RenderedPrompt(text, tuple(ids), _own(tokenizer, text, prompt, len(ids)))
+    own = _turns_of(prompt)[-1].text
+    return RenderedPrompt(text, tuple(ids), _own(tokenizer, text, own, len(ids)))
 
 
-def set_off(text: str, *, chat: bool) -> str:
-    """Separate a chat model's reply from the prompt above it, which it does not continue."""
-    return f"\n\n{text.lstrip()}" if chat else text
+def set_off(text: str, given: str, prompt: str, *, chat: bool) -> str:
+    """Return a completion as it is stored.
+
+    A chat model's reply is separated from the prompt above it, which it does not continue; a turn of a
+    conversation needs no separation. Where the chat template begins the reasoning, the tag belongs to the
+    reply.
+
+    Args:
+        text: The new tokens as text.
+        given: The model's input, as `render` returns it.
+        prompt: The study's prompt, or the `Transcript` of a conversation.
+        chat: Whether the text is a model's reply.
+    """
+    if not chat:
+        return text
+    reply = f"{_REASONING}\n{text.lstrip()}" if given.rstrip().endswith(_REASONING) else text.lstrip()
+    return reply if isinstance(prompt, Transcript) else f"\n\n{reply}"
 
 
 def read_tokenizer(model: str) -> "PreTrainedTokenizerBase | None":

@@ -19,6 +19,13 @@ TextCue = Literal[
     "digits",
     "share of capitals",
     "repetition",
+    "headings",
+    "list items",
+    "code blocks",
+    "tables",
+    "links",
+    "bold or italic words",
+    "reasoning",
 ]
 """A property of texts that the audit measures, and that a study can declare as a confound."""
 TEXT_CUES: tuple[str, ...] = get_args(TextCue)

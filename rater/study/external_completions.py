@@ -5,11 +5,12 @@ import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from rater.errors import StudyError, TableError, listed, nearest
 from rater.names import normalise_name
 from rater.study.arms import ExternalCompletions
+from rater.study.conversation import RatedPart, Role, TurnText, read_replies, write_transcript
 from rater.study.fields import Fields, Item
 from rater.tables import SUFFIXES, Dialect, SourceTable, read_content
 
@@ -56,8 +57,13 @@ def read_bytes(path: Path) -> bytes:
         raise StudyError(msg) from error
 
 
-def lines_of_arm(path: Path, content: bytes, arm: str, fields: Collection[str] = ()) -> list[FileCompletion]:
+def lines_of_arm(
+    path: Path, content: bytes, arm: str, fields: Collection[str] = (), *, rated: RatedPart | None = None
+) -> list[FileCompletion]:
     """Read the lines of one arm, with the fields that the file has a column for; other arms are ignored.
+
+    In a study of conversations a prompt may be a list of turns, and a text, if the whole conversation is
+    rated, a list of the assistant's turns. Each becomes a transcript, as CSV files have it.
 
     Raises:
         StudyError: If the content is not valid; with file and line.
@@ -77,13 +83,57 @@ def lines_of_arm(path: Path, content: bytes, arm: str, fields: Collection[str] =
         if name != arm_name:
             others[name] = None
             continue
-        read = [_require_text(where, column, value) for column, value in (("prompt", prompt), ("text", text))]
+        both = (prompt, text)
+        if rated is not None:
+            both = (_as_transcript(where, "prompt", prompt), _as_text(where, text, rated))
+        read = [_require_text(where, *each) for each in zip(("prompt", "text"), both, strict=True)]
         own = {name: _require_text(where, name, table.columns[name][row]) for name in given}
         lines.append(FileCompletion(where, table.place(row), read[0], read[1], _sample(where, sample), own))
     if not lines:
         msg = f"{path} has no line for the arm {arm!r}.{nearest(arm_name, others)}"
         raise StudyError(msg)
     return lines
+
+
+def _as_text(where: str, value: object, rated: RatedPart) -> object:
+    """Return the transcript of a list of the assistant's turns; refuse any other text of a conversation."""
+    if rated != "conversation":
+        return value
+    turns = value
+    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        turns = [{"role": "assistant", "text": each} for each in value]
+    found = _as_transcript(where, "text", turns)
+    try:
+        replies = read_replies(found) if isinstance(found, str) else ()
+    except ValueError as error:
+        msg = (
+            f"{where} has the text {short(value)}, but the study rates whole conversations; valid: a list of "
+            'the assistant\'s turns, as in ["…", "…"], or in CSV their transcript: [assistant], a line break '
+            "and the turn, with an empty line between turns."
+        )
+        raise StudyError(msg) from error
+    for reply in replies:
+        _require_text(where, "turn of the assistant", reply)
+    return found
+
+
+def _as_transcript(where: str, name: str, value: object) -> object:
+    """Return the transcript of a list of turns, each with a role and a text; anything else as it is."""
+    if not isinstance(value, list):
+        return value
+    turns = []
+    for turn in value:
+        fields: dict[str, Any] = turn if isinstance(turn, dict) else {}
+        role: Any = fields.get("role")
+        text = fields.get("text", fields.get("content"))
+        if role not in get_args(Role) or not isinstance(text, str):
+            msg = (
+                f"{where} has a {name} with the turn {short(turn)}; valid: an object such as "
+                '{"role": "user", "text": "…"}, with the role system, user or assistant.'
+            )
+            raise StudyError(msg)
+        turns.append(TurnText(role, text))
+    return write_transcript(turns)
 
 
 def _require_columns(table: SourceTable) -> None:
@@ -146,7 +196,12 @@ class ExternalTexts:
 
 
 def read_external_completions(
-    arm: ExternalCompletions, folder: Path, items: Sequence[Item], *, samples_per_prompt: int
+    arm: ExternalCompletions,
+    folder: Path,
+    items: Sequence[Item],
+    *,
+    samples_per_prompt: int,
+    rated: RatedPart | None = None,
 ) -> ExternalTexts:
     """Read the completions of an arm: exactly one for each item and sample of the study.
 
@@ -159,6 +214,7 @@ def read_external_completions(
         folder: The folder of the study file; the path is relative to it.
         items: The prompts of the study, with their fields.
         samples_per_prompt: The number of completions of each prompt.
+        rated: The rated part of conversations; None for prompts.
 
     Raises:
         StudyError: If the file cannot be read, does not match the study, or has changed; with file and line.
@@ -172,8 +228,10 @@ def read_external_completions(
             "Restore the old file, or declare the new one in a study with another name."
         )
         raise StudyError(msg)
-    lines = lines_of_arm(path, content, arm.name, list(items[0].fields))
+    lines = lines_of_arm(path, content, arm.name, list(items[0].fields), rated=rated)
     texts = _by_place(lines, items, samples_per_prompt)
+    if rated == "conversation":
+        _require_all_replies(lines, items)
     _require_all(f"{path} has no text of arm {arm.name!r}", texts, items, samples_per_prompt)
     return ExternalTexts(found, texts)
 
@@ -210,6 +268,18 @@ def _by_place(
             raise StudyError(msg)
         texts[place], taken[place] = line.text, line.place
     return texts
+
+
+def _require_all_replies(lines: Sequence[FileCompletion], items: Sequence[Item]) -> None:
+    index_of = _Items(items)
+    for line in lines:
+        needed, n = items[index_of.find(line)].n_replies, len(read_replies(line.text))
+        if n != needed:
+            msg = (
+                f"{line.where} has {n} turn{'s' * (n != 1)} of the assistant, but its conversation needs "
+                f"{needed}: one for each turn of the user without a reply."
+            )
+            raise StudyError(msg)
 
 
 def _require_all(

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import AfterValidator, ConfigDict
+from pydantic import AfterValidator, ConfigDict, model_validator
 
 from rater.errors import listed
-from rater.study.declaration import Declaration, Label, Text
+from rater.study.conversation import Transcript, Turn, n_replies, require_turns, with_prompt
+from rater.study.declaration import Declaration, InOrder, Label, Text
 
 PROMPT, COMPLETION = "prompt", "completion"
 RESERVED = frozenset(
@@ -58,14 +59,38 @@ Fields: TypeAlias = Mapping[str, str]
 class Item(Declaration):
     """A prompt with fields of its own, which are given by name: ``Item(prompt="…", concept="weddings")``.
 
-    All items of a study have the same fields.
+    Instead of a prompt it may have a conversation: ``Item(turns=(Turn("user", "…"), …))``. All items of a
+    study have the same fields, and either all or none have turns.
     """
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[FieldName, Text]
 
     prompt: Text
-    """The prompt that the model continues. (rater)"""
+    """The prompt that the model continues; of a conversation, its transcript. (rater)"""
+    turns: Annotated[tuple[Turn, ...], InOrder] = ()
+    """The conversation that the model continues, instead of a prompt; it ends with a turn of the user.
+    (rater)"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _write_prompt(cls, given: Any) -> Any:
+        return with_prompt(given)
+
+    @model_validator(mode="after")
+    def _turns_are_a_conversation(self) -> Self:
+        require_turns(self.prompt, self.turns)
+        return self
+
+    @property
+    def model_input(self) -> str:
+        """The text that the model continues: the prompt; of a conversation, a `Transcript`."""
+        return Transcript(self.prompt) if self.turns else self.prompt
+
+    @property
+    def n_replies(self) -> int:
+        """The number of assistant turns that are generated if the whole conversation is."""
+        return n_replies(self.turns)
 
     @property
     def fields(self) -> dict[str, str]:

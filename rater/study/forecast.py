@@ -45,7 +45,7 @@ def forecast(study: Study, mean_characters: Mapping[str, float] | None = None) -
     """
     n_external = sum(isinstance(arm, ExternalCompletions) for arm in study.arms)
     n_generated = study.n_completions * (len(study.arms) - n_external) // len(study.arms)
-    n_tokens = n_generated * study.sampling.max_new_tokens
+    n_tokens = n_generated * study.sampling.max_new_tokens * study.n_replies
     design = study.design
     characters = mean_characters or {}
     of_arms = [_words_per_text(study, characters.get(arm)) for arm in study.arm_names]
@@ -80,4 +80,4 @@ def _words_per_text(study: Study, mean_characters: float | None) -> float:
     if mean_characters is not None:
         return (sum(map(len, before)) / len(before) + mean_characters) / CHARACTERS_PER_WORD
     of_prompts = sum(len(text.split()) for text in before) / len(before)
-    return of_prompts + study.sampling.max_new_tokens / TOKENS_PER_WORD
+    return of_prompts + study.n_replies * study.sampling.max_new_tokens / TOKENS_PER_WORD

@@ -101,7 +101,7 @@ def _with_hashes(study: Study, folder: Path) -> Study:
         arm.model_copy(
             update={
                 "sha256": read_external_completions(
-                    arm, folder, study.rated_items, samples_per_prompt=samples
+                    arm, folder, study.rated_items, samples_per_prompt=samples, rated=study.rated_part
                 ).sha256,
             }
         )

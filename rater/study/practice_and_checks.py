@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from rater.study.conversation import CompletionText, Turn, read_transcript, require_turns, with_prompt
 from rater.study.declaration import Declaration, InOrder, Name, Text
 from rater.study.fields import FieldName, fill_all
 
@@ -41,12 +42,25 @@ class _AuthoredTrial(Declaration):
 
     prompt: Text
     """The prompt that the texts continue. (rater)"""
-    text: Text
-    """The text; of several, the one in the first place. (rater)"""
-    other_texts: Annotated[tuple[Text, ...], Field(max_length=MAX_TEXTS - 1), InOrder] = ()
+    turns: Annotated[tuple[Turn, ...], InOrder] = ()
+    """The conversation that the texts continue, instead of a prompt. (rater)"""
+    text: CompletionText
+    """The text; of several, the one in the first place. Where the whole conversation is rated, a list of the
+    assistant's turns. (rater)"""
+    other_texts: Annotated[tuple[CompletionText, ...], Field(max_length=MAX_TEXTS - 1), InOrder] = ()
     """The other texts, if trials show several, from left to right. (rater)"""
     fields: dict[FieldName, Text] = Field(default_factory=dict)
     """Values of the fields that questions name or raters see, as in ``{"concept": "weddings"}``. (rater)"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _write_prompt(cls, given: Any) -> Any:
+        return with_prompt(given)
+
+    @model_validator(mode="after")
+    def _turns_are_a_conversation(self) -> Self:
+        require_turns(self.prompt, self.turns)
+        return self
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -63,7 +77,10 @@ class _AuthoredTrial(Declaration):
     @property
     def filled(self) -> Self:
         """The trial as raters see it."""
-        return self.model_copy(update=fill_all(self.templates, self.fields))
+        update = fill_all(self.templates, self.fields)
+        if self.turns and "prompt" in update:
+            update["turns"] = tuple(Turn(*turn) for turn in read_transcript(update["prompt"]))
+        return self.model_copy(update=update)
 
 
 class Practice(_AuthoredTrial):

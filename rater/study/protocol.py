@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from rater.errors import nearest
+from rater.study.conversation import RatedPart
 from rater.study.declaration import (
     Declaration,
     InOrder,
@@ -25,6 +26,8 @@ from rater.study.translation import DimensionTranslation, Language, Translation
 from rater.study.visit import BlindingQuestion, Endings, Recruitment, ScreeningQuestion
 
 Revising = Literal["all", "last", "none"]
+Rendering = Literal["plain", "markdown"]
+Reasoning = Literal["hidden", "folded", "shown"]
 MAX_FINAL_COMMENT = 5_000
 """Characters of the comment at the end; longer ones are cut."""
 
@@ -73,6 +76,14 @@ class Protocol(Declaration):
     """The dimensions that raters judge, in order. (rater)"""
     shown_fields: Annotated[tuple[ShownField, ...], InOrder] = ()
     """Fields of the items that raters see above each text, in order. (rater)"""
+    rated: RatedPart | None = None
+    """Part of a conversation that is generated and rated: its "last_turn", the default for items with turns,
+    or the whole "conversation", in which every turn of the assistant is generated. (rater)"""
+    rendering: Rendering = "plain"
+    """Rendering of completions, in all arms: "plain", or "markdown" with tables and code blocks. (rater)"""
+    reasoning: Reasoning | None = None
+    """Parts of completions between <think> and </think>, in all arms: "hidden", "folded" so that raters can
+    open them, or "shown" set apart; by default they are text like any other, with their tags. (rater)"""
     revising: Revising = "all"
     """The answers that a rater may change before the end: all, only the last one, or none. (rater)"""
     auto_advance: bool = False
@@ -115,12 +126,18 @@ class Protocol(Declaration):
         """True if a sentence under the instructions explains the words in bold."""
         if self.explain_bold is not None:
             return self.explain_bold
-        return _BOLD.search(self.instructions) is None
+        return self.rated is None and _BOLD.search(self.instructions) is None
 
     @property
     def n_texts(self) -> int:
         """The number of texts that a trial shows."""
         return self.dimensions[0].scale.n_texts
+
+    @property
+    def has_blocks(self) -> bool:
+        """True if a page shows prompt and text apart; else a text continues its prompt in one paragraph."""
+        is_split = self.reasoning in {"folded", "shown"}
+        return self.rated is not None or self.rendering != "plain" or is_split
 
     @property
     def is_pairwise(self) -> bool:

@@ -9,11 +9,13 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from rater.errors import nearest
 from rater.study import plan_checks
 from rater.study.analysis_plan import AnalysisPlan, PlannedTest
-from rater.study.arms import Arm, ConceptSteered, Prompted, Sampling, Steered, Unsteered
+from rater.study.arms import Arm, ConceptSteered, Sampling, Steered, Unsteered
 from rater.study.canonical import canonical_json, differing_paths
 from rater.study.composite import CompositeScore, make_composites
 from rater.study.concepts import CONCEPT, Concept, ConcreteArm, arm_for, crossed_items, require_concepts
 from rater.study.confounds import TextCue
+from rater.study.conversation import RatedPart, with_prompt
+from rater.study.conversation_checks import require_conversations, require_system_prompts
 from rater.study.declaration import InOrder, Name, Text, require_different
 from rater.study.design import Design, Plan, set_size
 from rater.study.dimension import Dimension
@@ -78,7 +80,7 @@ class Study(Protocol):
         items = given["items"] if isinstance(given["items"], list | tuple) else ()
         # an invalid item is refused in its own place
         prompts = [
-            item.get("prompt", "?") if isinstance(item, dict) else getattr(item, "prompt", "?")
+            with_prompt(item).get("prompt", "?") if isinstance(item, dict) else getattr(item, "prompt", "?")
             for item in items
         ]
         return {**given, "prompts": prompts or ("?",)}
@@ -131,14 +133,9 @@ class Study(Protocol):
         return self
 
     @model_validator(mode="after")
-    def _system_prompts_have_a_template(self) -> Self:
-        for index, arm in enumerate(self.arms):
-            if isinstance(arm, Prompted) and arm.system is not None and not self.chat:
-                msg = (
-                    f"arms[{index}].system is a system prompt, which needs the chat template, but chat is "
-                    "False; set chat=True (for all arms), or use prefix instead of system"
-                )
-                raise ValueError(msg)
+    def _chats_are_valid(self) -> Self:
+        require_system_prompts(self.arms, self.items, chat=self.chat)
+        require_conversations(self, self.items, self.plan.checks, chat=self.chat)
         return self
 
     @model_validator(mode="after")
@@ -212,6 +209,17 @@ class Study(Protocol):
         return self.items or tuple(Item(prompt=prompt) for prompt in self.prompts)
 
     @property
+    def rated_part(self) -> RatedPart | None:
+        """The part of conversations that is rated; None if the study has prompts."""
+        return self.rated or ("last_turn" if self.rated_items[0].turns else None)
+
+    @property
+    def n_replies(self) -> int:
+        """The maximum number of turns that are generated for a completion; 1 if only the last turn is."""
+        is_whole = self.rated_part == "conversation"
+        return max(item.n_replies for item in self.rated_items) if is_whole else 1
+
+    @property
     def distinct_prompts(self) -> tuple[str, ...]:
         """The prompts, each once: items with different fields may have the same one."""
         return tuple(dict.fromkeys(self.prompts))
@@ -241,9 +249,10 @@ class Study(Protocol):
         return [tuple(arm_for(arm, self.concepts, number) for arm in self.arms) for number in numbers]
 
     def prompts_of(self, concept: int) -> tuple[str, ...]:
-        """Return the different prompts of a concept; all prompts of a study without concepts."""
-        of_concept = (p for item, p in enumerate(self.prompts) if self.concept_number(item) == concept)
-        return tuple(dict.fromkeys(of_concept))
+        """Return the different model inputs of a concept; all of a study without concepts."""
+        items = enumerate(self.rated_items)
+        inputs = (item.model_input for number, item in items if self.concept_number(number) == concept)
+        return tuple(dict.fromkeys(inputs))
 
     @property
     def arm_names(self) -> list[str]:
@@ -366,7 +375,7 @@ class Study(Protocol):
         Fields are filled in where they are the same on every page: in the instructions and in practice.
         """
         declared = {name: getattr(self, name) for name in Protocol.model_fields}
-        return Protocol(**declared | fixed_texts(self, self.items))
+        return Protocol(**declared | fixed_texts(self, self.items) | {"rated": self.rated_part})
 
     def canonical_json(self) -> str:
         """Return the canonical JSON of the study: sorted keys, no spaces, UTF-8, no field at its default."""

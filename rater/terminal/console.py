@@ -14,10 +14,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from rater.rendering.shown import visible_context, visible_text, visible_whole
 from rater.sanitize import sanitize_for_display
 from rater.store.rating.trials import Judgement
 from rater.study.dimension import MAX_ANSWER_COMMENT, OUR_CONFIDENCE, Dimension
 from rater.study.fields import Fields, ShownField
+from rater.study.protocol import Protocol
 from rater.study.questionnaire import MAX_TEXT, Given, Question, QuestionKind
 
 _ESCAPE = "\x1b"
@@ -133,14 +135,34 @@ def show_fields(console: Console, shown: Sequence[ShownField], fields: Fields) -
         console.print()
 
 
-def show_texts(console: Console, prompt: str, texts: Sequence[str]) -> None:
-    """Show the prompt in bold, followed by its completion; several one after the other, named A, B, …"""
+def show_texts(
+    console: Console, prompt: str, texts: Sequence[str], *, protocol: Protocol | None = None
+) -> None:
+    """Show the prompt in bold, followed by its completion; several one after the other, named A, B, …
+
+    A conversation is shown turn by turn, with roles, and Markdown as plain text. What the texts share is
+    shown once, and folded reasoning is left out.
+    """
+    if protocol is not None and protocol.has_blocks and protocol.rated != "conversation":
+        before = sanitize_for_display(visible_context(protocol, prompt))
+        console.print(Text(before, style="bold" if protocol.rated is None else "dim"), width=_width(console))
+        console.print()
     for place, text in enumerate(texts):
         if len(texts) > 1:
             console.print(Text(ascii_uppercase[place], style="bold reverse"))
-        whole = Text.assemble((sanitize_for_display(prompt), "bold"), sanitize_for_display(text))
-        console.print(whole, width=_width(console))
+        console.print(_as_shown(protocol, prompt, text), width=_width(console))
         console.print()
+
+
+def _as_shown(protocol: Protocol | None, prompt: str, text: str) -> Text:
+    if protocol is None or not protocol.has_blocks:
+        seen = text if protocol is None else visible_text(protocol, text)
+        return Text.assemble((sanitize_for_display(prompt), "bold"), sanitize_for_display(seen))
+    if protocol.rated == "conversation":
+        return Text(sanitize_for_display(visible_whole(protocol, prompt, text)))
+    role = "" if protocol.rated is None else "Assistant (to be rated):\n"
+    seen = visible_text(protocol, text) or "(This text is empty.)"
+    return Text.assemble((role, "bold"), sanitize_for_display(seen))
 
 
 def show_question(console: Console, dimension: Dimension, before: Judgement | None) -> None:

@@ -337,7 +337,7 @@ class _Rating:
         show_progress(self.console, position, rater_session.n_trials)
         protocol = self.study.protocol
         show_fields(self.console, protocol.shown_fields, view.fields)
-        show_texts(self.console, view.prompt, view.texts)
+        show_texts(self.console, view.prompt, view.texts, protocol=protocol)
         submission_id, shown_at = secrets.token_hex(16), self.clock()
         asked = [each for each in protocol.dimensions if view.dimension in (None, each.name)]
         dimensions = [each.filled(view.fields).shown_to(rater_session.rater_id) for each in asked]

@@ -99,7 +99,7 @@ class Around:
         )
         fields = {PROMPT: practice.prompt, **practice.fields}
         show_fields(self.asking.console, self.protocol.shown_fields, fields)
-        show_texts(self.asking.console, practice.prompt, practice.texts)
+        show_texts(self.asking.console, practice.prompt, practice.texts, protocol=self.protocol)
         asked = [dimension.filled(fields) for dimension in dimensions]
         answers = None
         while answers is None:  # there is nothing to go back to
@@ -119,7 +119,7 @@ class Around:
         choices: dict[int, GuessChoice] = {}
         for number, text in enumerate(texts, start=1):
             show_page(self.asking.console, f"Last questions: {number} of {len(texts)}", "")
-            show_texts(self.asking.console, text.prompt, (text.text,))
+            show_texts(self.asking.console, text.prompt, (text.text,), protocol=self.protocol)
             choices[text.position] = _CHOICES[self.asking.choose(question.question, options)]
         if not texts:
             show_page(self.asking.console, "A last question", "")

@@ -30,7 +30,7 @@ def test_a_trial_is_read_with_its_texts_from_left_to_right() -> None:
     shown = page()
 
     assert shown.is_trial
-    assert (shown.prompt, shown.texts) == ("Once", (" left", " right"))
+    assert (shown.prompt, shown.texts) == ("Once", ("left", "right"))
 
 
 def test_the_form_that_continues_is_found_with_its_hidden_fields_times_and_button() -> None:

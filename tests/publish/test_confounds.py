@@ -197,8 +197,9 @@ def test_a_study_that_declares_no_confound_keeps_its_hash_and_others_are_valid_n
 
 def test_every_property_that_the_audit_measures_can_be_declared() -> None:
     from rater.audit.cues import FORMS  # noqa: PLC0415
+    from rater.rendering.shown import RENDERED_FORMS  # noqa: PLC0415
 
-    assert tuple(FORMS) == TEXT_CUES
+    assert (*FORMS, *RENDERED_FORMS) == TEXT_CUES
 
 
 def test_declared_confounds_can_change_before_publication_and_not_after(

@@ -133,8 +133,8 @@ def test_a_model_that_is_not_here_has_no_tokenizer() -> None:
 
 
 def test_a_reply_is_set_off_from_the_prompt_and_a_continuation_is_not() -> None:
-    assert set_off(" you are", chat=False) == " you are"
-    assert set_off(" \nYou are", chat=True) == "\n\nYou are"
+    assert set_off(" you are", "I think", "I think", chat=False) == " you are"
+    assert set_off(" \nYou are", "<user>Hi<assistant>", "Hi", chat=True) == "\n\nYou are"
 
 
 def test_the_check_of_lengths_loads_no_torch() -> None:

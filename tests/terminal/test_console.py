@@ -47,7 +47,6 @@ def test_on_a_terminal_the_prompt_is_bold_the_completion_is_not_and_addresses_ar
 
 def test_the_texts_of_a_trial_come_one_after_the_other_under_their_letters() -> None:
     out = io.StringIO()
-
     show_texts(Console(file=out, width=60), "We", (" ran.", " sat.", " slept."))
 
     assert out.getvalue().split() == ["A", "We", "ran.", "B", "We", "sat.", "C", "We", "slept."]

@@ -122,7 +122,7 @@ def insert_amendment(session: Session, study_id: int, new: NewAmendment, *, now:
             study_id=study_id, version=version, protocol=protocol, reason=new.reason, amended_at=now
         )
     )
-    add_booklets(session, study_id, new.booklets, shown=new.protocol.shown_fields)
+    add_booklets(session, study_id, new.booklets, protocol=new.protocol)
     session.flush()
     head = append_event(
         session,

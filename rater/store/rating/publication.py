@@ -12,9 +12,11 @@ from sqlalchemy import and_, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError, nearest
+from rater.rendering.shown import room_text
 from rater.store.rating.schema import AttentionCheckRow, Booklet, Item, StudyRow, TrialRow, TrialTextRow
 from rater.store.rating.studies import PublishedStudy
-from rater.study.fields import Fields, ShownField, read_fields, write_fields
+from rater.study.fields import Fields, read_fields, write_fields
+from rater.study.protocol import Protocol
 from rater.study.state import State
 
 _INSERT_BATCH = 1_000
@@ -115,8 +117,7 @@ def insert_study(
     session.flush()
     study_id = session.scalars(select(StudyRow.id).where(StudyRow.name == study.name)).one()
     _insert(session, Item, [_item_row(item, study_id) for item in items])
-    shown = study.protocol.shown_fields
-    texts = {item.id: whole_text(item.prompt + item.text, item.fields, shown) for item in items}
+    texts = {item.id: whole_text(study.protocol, item.prompt, item.text, item.fields) for item in items}
     _insert(session, Booklet, [_booklet_row(booklet, study_id, texts) for booklet in booklets])
     _insert(session, TrialRow, [row for booklet in booklets for row in _trial_rows(booklet)])
     _insert(session, TrialTextRow, [row for booklet in booklets for row in _text_rows(booklet)])
@@ -124,13 +125,13 @@ def insert_study(
 
 
 def add_booklets(
-    session: Session, study_id: int, booklets: Sequence[NewBooklet], *, shown: Sequence[ShownField]
+    session: Session, study_id: int, booklets: Sequence[NewBooklet], *, protocol: Protocol
 ) -> None:
     """Add booklets to a published study, for raters added to its plan. Costs a query, and bulk inserts."""
     rows = session.execute(
         select(Item.id, Item.prompt, Item.text, Item.fields).where(Item.study_id == study_id)
     )
-    texts = {row.id: whole_text(row.prompt + row.text, read_fields(row.fields), shown) for row in rows}
+    texts = {row.id: whole_text(protocol, row.prompt, row.text, read_fields(row.fields)) for row in rows}
     _insert(session, Booklet, [_booklet_row(booklet, study_id, texts) for booklet in booklets])
     _insert(session, TrialRow, [row for booklet in booklets for row in _trial_rows(booklet)])
     _insert(session, TrialTextRow, [row for booklet in booklets for row in _text_rows(booklet)])
@@ -152,9 +153,10 @@ def _item_row(item: NewItem, study_id: int) -> dict[str, object]:
     }
 
 
-def whole_text(text: str, fields: Fields, shown: Sequence[ShownField]) -> str:
+def whole_text(protocol: Protocol, prompt: str, text: str, fields: Fields) -> str:
     """Return all that a page shows of a text: the fields that raters see, a line each, and the text."""
-    return "".join(f"{each.label} {fields[each.name]}\n" for each in shown) + text
+    shown = "".join(f"{each.label} {fields[each.name]}\n" for each in protocol.shown_fields)
+    return shown + room_text(protocol, prompt, text)
 
 
 def _booklet_row(booklet: NewBooklet, study_id: int, texts: Mapping[str, str]) -> dict[str, object]:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from rater.errors import StateError
+from rater.rendering.shown import visible_text, visible_whole
 from rater.store.engine import reading
 from rater.store.rating import steps
 from rater.store.rating.frame import ABOUT_ALL, AskedText, read_asked
@@ -21,7 +22,8 @@ from rater.web.rating import flow, forms, notices
 from rater.web.rating.flow import Place, Visit, blueprint, move_on, read_visit
 from rater.web.rating.page import Page, WayOut, frame_of, render, way_out
 from rater.web.rating.practice import name_answer, practised_as
-from rater.web.rating.questions import AnswerKeys, OneOfField, OptionField, TextField
+from rater.web.rating.questions import AnswerKeys, OneOfField, OptionField
+from rater.web.rating.shown_text import TextField
 from rater.web.settings import running
 
 _MAX_WORDS = 60
@@ -121,17 +123,27 @@ def given_answer(view: TrialView, protocol: Protocol, url: str) -> GivenAnswer:
         for dimension in protocol.dimensions
         if dimension.name in view.answers
     )
-    text = " ".join((view.prompt + view.texts[0]).split())
+    text = " ".join(_beginning(protocol, view).split())
     words = text if len(text) <= _MAX_WORDS else f"{text[:_MAX_WORDS].rstrip()}…"
     return GivenAnswer(view.position, url, " · ".join(answered), words, direction_of((text,)))
 
 
+def _beginning(protocol: Protocol, view: TrialView) -> str:
+    """Return the first text as plain text; of a conversation, the rated turn alone."""
+    if protocol.rated == "last_turn":
+        return visible_text(protocol, view.texts[0])
+    return visible_whole(protocol, view.prompt, view.texts[0])
+
+
 def guess_fields(
-    blinding: BlindingQuestion, asked: list[AskedText], sent: dict[int, GuessChoice] | None
+    protocol: Protocol,
+    blinding: BlindingQuestion,
+    asked: list[AskedText],
+    sent: dict[int, GuessChoice] | None,
 ) -> tuple[GuessField, ...]:
     """Ask about each of some texts or, where there are none, about all at once."""
     texts: dict[int, TextField | None] = {
-        each.position: TextField.of("", each.prompt, each.text) for each in asked
+        each.position: TextField.of("", each.prompt, each.text, protocol) for each in asked
     }
     return tuple(
         GuessField(
@@ -319,7 +331,7 @@ def _read_asked(session: Session, visit: Visit, rater_session: RaterSession) -> 
 def _guesses_page(visit: Visit, asked: list[AskedText], sent: dict[int, GuessChoice] | None) -> GuessesPage:
     blinding = visit.protocol.blinding
     assert blinding is not None  # noqa: S101 (else the page is not due)
-    fields = guess_fields(blinding_of(blinding), asked, sent)
+    fields = guess_fields(visit.protocol, blinding_of(blinding), asked, sent)
     return GuessesPage(
         frame=frame_of(visit, holds_answers=True),
         title=visit.protocol.title,

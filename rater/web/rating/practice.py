@@ -31,7 +31,8 @@ from rater.web.rating.flow import Place, Visit, blueprint
 from rater.web.rating.forms import FormAnswer, read_given
 from rater.web.rating.page import frame_of, render
 from rater.web.rating.preparation import FeedbackField, FeedbackPage, PracticePage, noting_return
-from rater.web.rating.questions import answer_keys, question_fields, room_for, shown_fields, text_fields
+from rater.web.rating.questions import answer_keys, question_fields, room_for, shown_fields
+from rater.web.rating.shown_text import text_fields
 from rater.web.rating.trial import asked_dimensions
 from rater.web.settings import running
 
@@ -290,7 +291,7 @@ def _render_practice(
             position=position,
             n_texts=_n_shown(visit),
             shown_fields=shown_fields(protocol, shown.fields),
-            texts_of=text_fields(shown.prompt, shown.texts),
+            texts_of=text_fields(protocol, shown.prompt, shown.texts),
             room=room_for(protocol, visit.rater_session),
             questions=question_fields(
                 [each.shown_to(visit.rater_session.rater_id) for each in shown_dimensions(protocol, shown)],
@@ -320,7 +321,7 @@ def _render_feedback(
             position=position,
             n_texts=_n_shown(visit),
             shown_fields=shown_fields(protocol, shown.fields),
-            texts_of=text_fields(shown.prompt, shown.texts),
+            texts_of=text_fields(protocol, shown.prompt, shown.texts),
             answers=feedback_fields(shown, protocol, answered),
             feedback=render_markdown(shown.feedback) if shown.feedback else None,
             given=given,

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from rater.store.rating import steps
 from rater.store.rating.sessions import RaterSession
+from rater.study.conversation import RatedPart
 from rater.study.protocol import Protocol
 from rater.study.visit import LeavingReason, ScreeningQuestion
 from rater.web import security
@@ -23,10 +24,10 @@ from rater.web.rating.questions import (
     QuestionField,
     Room,
     ShownValue,
-    TextField,
     answer_keys,
 )
 from rater.web.rating.request_context import AWAY, BACK_COOKIE
+from rater.web.rating.shown_text import TextField
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class InstructionsPage(Page):
     instructions: Markup
     explains_bold: bool
     """True if a sentence of ours explains the words in bold."""
+    rated: RatedPart | None
+    """The part of conversations that is rated, which a sentence explains; None for prompts."""
     is_pairwise: bool
     may_go_back: bool
     n_texts: int
@@ -215,6 +218,7 @@ def _instructions_page(visit: Visit, rater_session: RaterSession, *, n_again: in
         title=protocol.title,
         instructions=render_markdown(protocol.instructions),
         explains_bold=protocol.explains_bold,
+        rated=protocol.rated,
         is_pairwise=protocol.is_pairwise,
         may_go_back=protocol.revising != "none",
         n_texts=rater_session.n_trials,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from string import ascii_uppercase
 from typing import Literal
 
 from rater.store.rating.publication import count_lines, whole_text
@@ -12,7 +11,6 @@ from rater.study.fields import Fields
 from rater.study.protocol import Protocol
 from rater.study.scales import NumberRange, StudyScale, Widget
 from rater.study.typed_numbers import write_number
-from rater.web.language import Direction, direction_of
 from rater.web.language import gettext as _
 from rater.web.rating.forms import (
     ANSWER,
@@ -29,27 +27,6 @@ _MAX_BRIEF_CHOICES, _MAX_BRIEF_CHARACTERS = 5, 8
 _THOUSAND = 1000
 # from where on a page begins higher, to leave more of the window to its text
 _MANY_LINES = 10
-
-
-@dataclass(frozen=True)
-class TextField:
-    """One text with its prompt; of several, with its letter."""
-
-    letter: str
-    prompt: str
-    text: str
-    direction: Direction
-    """That of its first letter: prompt and text are one paragraph."""
-
-    @property
-    def words_id(self) -> str:
-        """The id of the element with nothing but the text, by which a screen reader finds it."""
-        return f"words-{self.letter}" if self.letter else "words"
-
-    @classmethod
-    def of(cls, letter: str, prompt: str, text: str) -> "TextField":
-        """Show a text with its prompt."""
-        return cls(letter, prompt, text, direction_of((prompt, text)))
 
 
 @dataclass(frozen=True)
@@ -192,12 +169,6 @@ class OneOfField:
     is_missing: bool
 
 
-def text_fields(prompt: str, texts: Sequence[str]) -> tuple[TextField, ...]:
-    """Show the texts of a trial; several are named A, B, …"""
-    names = ascii_uppercase if len(texts) > 1 else ("",)
-    return tuple(TextField.of(name, prompt, text) for name, text in zip(names, texts, strict=False))
-
-
 def shown_fields(protocol: Protocol, fields: Fields) -> tuple[ShownValue, ...]:
     """Show the fields of a text that raters see."""
     return tuple(ShownValue(each.label, fields[each.name]) for each in protocol.shown_fields)
@@ -207,7 +178,7 @@ def room_for(protocol: Protocol, rater_session: RaterSession) -> Room:
     """Return one room for the texts of a booklet and of practice, so that the scale stays where it is."""
     lines = [
         count_lines(
-            whole_text(practice.prompt + text, practice.fields, protocol.shown_fields),
+            whole_text(protocol, practice.prompt, text, practice.fields),
             n_texts=len(practice.texts),
         )
         for practice in protocol.practice

@@ -35,14 +35,13 @@ from rater.web.rating.questions import (
     QuestionField,
     Room,
     ShownValue,
-    TextField,
     answer_keys,
     question_fields,
     room_for,
     shown_fields,
-    text_fields,
 )
 from rater.web.rating.request_context import find_turn
+from rater.web.rating.shown_text import TextField, text_fields
 from rater.web.settings import running
 
 
@@ -120,7 +119,7 @@ def trial_page(
         n_texts=rater_session.n_trials,
         n_saved=rater_session.n_answered,
         shown_fields=shown_fields(protocol, view.fields),
-        texts_of=text_fields(view.prompt, view.texts),
+        texts_of=text_fields(protocol, view.prompt, view.texts),
         room=room_for(protocol, rater_session),
         questions=question_fields(
             [each.filled(view.fields).shown_to(rater_session.rater_id) for each in dimensions], given
