@@ -194,17 +194,23 @@ class Agreement:
     """The agreement between raters on one dimension."""
 
     krippendorff_ordinal: Quantity
-    """The one to quote, for answers that are points of a scale."""
     krippendorff_interval: Quantity
     krippendorff_nominal: Quantity
     krippendorff_by_arm: tuple[tuple[str, Quantity], ...]
-    """Ordinal alpha among the texts of each arm alone."""
+    """The alpha to quote among the texts of each arm alone."""
     icc_single: Quantity
     icc_mean: Quantity
     kappa: Quantity
     ac2: Quantity
     shares: tuple[tuple[float, float], ...]
     """Every point of the scale, or every answer, and the share of answers that it got."""
+    is_nominal: bool = False
+    """True for labels, which have no order: only the nominal alpha is estimable."""
+
+    @property
+    def krippendorff(self) -> Quantity:
+        """The alpha to quote: ordinal, or nominal for labels."""
+        return self.krippendorff_nominal if self.is_nominal else self.krippendorff_ordinal
 
 
 @dataclass(frozen=True)
@@ -252,9 +258,13 @@ def measure_agreement(
     *,
     alpha: float,
     rng: np.random.Generator,
+    is_nominal: bool = False,
     progress: ProgressCallback | None = None,
 ) -> Agreement | NotEstimable:
-    """Measure every coefficient of agreement on a dimension; costs up to 2,000 passes over its counts."""
+    """Measure every coefficient of agreement on a dimension; costs up to 2,000 passes over its counts.
+
+    ``is_nominal`` is for answers that are labels without an order: only the nominal alpha is estimated.
+    """
     try:
         judged = first_judgements(frame, dimension, points)
     except RaterError as error:
@@ -265,11 +275,18 @@ def measure_agreement(
         judged, (ORDINAL, INTERVAL, NOMINAL, AC2), alpha=alpha, rng=overall, progress=progress
     )
     single, mean = intraclass_correlations(judged, alpha=alpha, rng=drawn)
+    kappa = _kappa(judged, alpha=alpha, rng=pairwise, progress=progress)
+    if is_nominal:
+        ordinal, interval, ac2, single, mean, kappa = (
+            _none(each.name if isinstance(each, Estimate) else each.test, judged, "labels have no order")
+            for each in (ordinal, interval, ac2, single, mean, kappa)
+        )
+    quoted = NOMINAL if is_nominal else ORDINAL
     by_arm: list[tuple[str, Quantity]] = []
     for arm, stream in zip(sorted(frame["arm"].unique()), of_arms, strict=True):
         within = first_judgements(frame[frame["arm"] == arm], dimension, points)
         by_arm.append(
-            (str(arm), _from_pairs(within, (ORDINAL,), alpha=alpha, rng=stream, progress=progress)[0])
+            (str(arm), _from_pairs(within, (quoted,), alpha=alpha, rng=stream, progress=progress)[0])
         )
     answered = np.bincount(judged.value, minlength=judged.values.size) / max(judged.n.answers, 1)
     return Agreement(
@@ -279,9 +296,10 @@ def measure_agreement(
         krippendorff_by_arm=tuple(by_arm),
         icc_single=single,
         icc_mean=mean,
-        kappa=_kappa(judged, alpha=alpha, rng=pairwise, progress=progress),
+        kappa=kappa,
         ac2=ac2,
         shares=tuple((float(v), float(s)) for v, s in zip(judged.values, answered, strict=True)),
+        is_nominal=is_nominal,
     )
 
 

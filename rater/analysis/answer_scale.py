@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rater.study.composite import CompositeScore
 from rater.study.dimension import Dimension
-from rater.study.scales import AnswerScale, Likert, RangeScale, describe_preferences
+from rater.study.scales import AnswerScale, Likert, RangeScale, TargetScore, describe_preferences
 
 
 class Numbers(RangeScale):
@@ -64,13 +64,30 @@ class Rated:
 
     name: str
     question: str
-    scale: Likert | Numbers | Preferences
+    scale: Likert | Numbers | Preferences | TargetScore
     is_inferred: bool = False
     """True if the scale was taken from the answers, since the user did not name it."""
 
 
-Judged: TypeAlias = Dimension | Rated | CompositeScore
+@dataclass(frozen=True)
+class Identified:
+    """A choice among labels of a study, as it is analysed: whether the target was chosen."""
+
+    name: str
+    question: str
+    scale: TargetScore
+
+
+Judged: TypeAlias = Dimension | Rated | CompositeScore | Identified
 """A dimension that raters judged, or a score that combines several."""
+
+
+def as_scored(judged: Judged) -> Judged:
+    """Return what is analysed: of a choice among labels whether the target was chosen."""
+    scored = judged.scale.scored
+    if isinstance(judged, Dimension) and isinstance(scored, TargetScore):
+        return Identified(judged.name, judged.question, scored)
+    return judged
 
 
 def is_pairwise(judged: Judged) -> bool:
@@ -79,8 +96,9 @@ def is_pairwise(judged: Judged) -> bool:
 
 
 def ends_of(judged: Judged) -> tuple[float, float]:
-    """Return the lowest and the highest answer."""
-    return float(judged.scale.lowest), float(judged.scale.highest)
+    """Return the lowest and the highest answer that is analysed."""
+    scored = judged.scale.scored
+    return float(scored.lowest), float(scored.highest)
 
 
 def is_valid(answers: NDArray[np.float64], judged: Judged) -> NDArray[np.bool_]:

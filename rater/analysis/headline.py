@@ -132,34 +132,43 @@ def write_headline(
     if isinstance(primary, NotEstimable):
         return f"Not estimable on {dimension.name}, because {primary.reason}."
     verdict = judge(primary, planned.alpha, p_adjusted=p_adjusted, equivalence=equivalence)
-    first, second = planned.contrast
     direction: Verdict = verdict if verdict in {"higher", "lower"} else "higher"
-    pairwise = is_pairwise(dimension)
-    effect = _describe_effect(planned.contrast, primary, direction, pairwise=pairwise)
-    is_plain_choice = pairwise and dimension.scale.strongest == 1
-    other_score = "" if other is None or is_plain_choice else _other_score(other, dimension.scale.answer_unit)
+    # of a plain choice between texts, and of choices among labels, both scores are the same
+    pairwise, is_of_labels = is_pairwise(dimension), dimension.scale.chance is not None
+    has_one_score = is_of_labels or (pairwise and dimension.scale.strongest == 1)
+    if is_of_labels:
+        effect = _target_choices(planned.contrast, primary)
+    else:
+        effect = _describe_effect(planned.contrast, primary, direction, pairwise=pairwise)
+    other_score = "" if other is None or has_one_score else _other_score(other, dimension.scale.answer_unit)
     bounds = bounds_of(primary.score, dimension)
     evidence = f"({_evidence(primary, direction, p_adjusted, bounds)}{other_score})"
-    if verdict == "inconclusive":
-        sentence = (
-            f"No significant difference between “{first}” and “{second}” on {dimension.name}: the estimate "
-            f"is that {effect} {evidence}. This is not evidence that there is no difference."
-        )
-    elif verdict == "equivalent":
-        verb = "chosen equally often" if pairwise else "rated equivalently"
-        sentence = (
-            f"“{first}” and “{second}” were {verb} on {dimension.name}: the estimate is that {effect} "
-            f"{evidence}."
-        )
-    elif pairwise:
-        preferred, other_arm = (first, second) if verdict == "higher" else (second, first)
-        sentence = f"“{preferred}” was preferred to “{other_arm}” on {dimension.name}: {effect} {evidence}."
-    else:
-        sentence = f"“{first}” was rated {verdict} than “{second}” on {dimension.name}: {effect} {evidence}."
+    sentence = _conclude(dimension, planned.contrast, verdict, f"{effect} {evidence}")
     if isinstance(equivalence, Equivalence):
         sentence += " " + compare_with_sesoi(equivalence)
     is_usual = primary.test in {CROSSED, MIXED_MODEL} and not primary.n.concepts
     return sentence if is_usual else f"{sentence} {primary.claim}"
+
+
+def _conclude(dimension: Judged, contrast: tuple[str, str], verdict: Verdict, found: str) -> str:
+    """Return the verdict as a sentence, with the effect and its evidence."""
+    first, second = contrast
+    pairwise, is_of_labels = is_pairwise(dimension), dimension.scale.chance is not None
+    if verdict == "inconclusive":
+        return (
+            f"No significant difference between “{first}” and “{second}” on {dimension.name}: the estimate "
+            f"is that {found}. This is not evidence that there is no difference."
+        )
+    if verdict == "equivalent":
+        rated = "recognised equally often" if is_of_labels else "rated equivalently"
+        verb = "chosen equally often" if pairwise else rated
+        return f"“{first}” and “{second}” were {verb} on {dimension.name}: the estimate is that {found}."
+    better, worse = (first, second) if verdict == "higher" else (second, first)
+    if is_of_labels:
+        return f"“{better}” was recognised more often than “{worse}” on {dimension.name}: {found}."
+    if pairwise:
+        return f"“{better}” was preferred to “{worse}” on {dimension.name}: {found}."
+    return f"“{first}” was rated {verdict} than “{second}” on {dimension.name}: {found}."
 
 
 _CONCLUSIONS: dict[Conclusion, str] = {
@@ -239,6 +248,16 @@ def _describe_effect(contrast: tuple[str, str], result: Result, direction: Verdi
         return _net_superiority(contrast[0], result, direction)
     higher = "higher" if result.estimate >= 0 else "lower"
     return f"answers to “{contrast[0]}” are {number(abs(result.estimate))} scale points {higher}"
+
+
+def _target_choices(contrast: tuple[str, str], result: Result) -> str:
+    """Describe how much more often the target is chosen for texts of one arm, in percentage points."""
+    more, less = contrast if result.estimate >= 0 else contrast[::-1]
+    points = number(abs(100 * result.estimate), _digits(result))
+    return (
+        f"the target is chosen {points} percentage points more often for texts of “{more}” than for texts of "
+        f"“{less}”"
+    )
 
 
 def _preference(contrast: tuple[str, str], result: Result, direction: Verdict) -> str:

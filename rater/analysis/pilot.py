@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize
 
-from rater.analysis.answer_scale import Judged, ends_of, is_pairwise
+from rater.analysis.answer_scale import Judged, as_scored, ends_of, is_pairwise
 from rater.analysis.contrast_data import first_showings, judged_only
 from rater.analysis.crossed import compare, free_components
 from rater.analysis.ordinal.clmm import fit_clmm, fit_levels
@@ -117,6 +117,7 @@ def learn(frame: pd.DataFrame, judged: Judged, *, contrast: tuple[str, str] | No
     Raises:
         RaterError: If the frame has no answers on the dimension, or some that its scale does not have.
     """
+    judged = as_scored(judged)
     of_pilot = validate_frame(frame, needed=tuple(name for name in NEEDED if name != "arm"))
     require_on_scale(of_pilot, judged)
     if "arm" not in of_pilot.columns:

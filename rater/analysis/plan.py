@@ -8,7 +8,7 @@ from typing import get_args
 
 import pandas as pd
 
-from rater.analysis.answer_scale import Judged, is_pairwise
+from rater.analysis.answer_scale import Judged, as_scored, is_pairwise
 from rater.analysis.reading_notes import reading_of
 from rater.errors import StudyError, nearest
 from rater.names import normalise_name
@@ -232,7 +232,7 @@ def plan_analysis(
     known = arms or ArmFacts()
     return Planned(
         contrast=contrast,
-        dimensions=(*dimensions, *make_composites(analysis.composites, dimensions)),
+        dimensions=(*map(as_scored, dimensions), *make_composites(analysis.composites, dimensions)),
         primary=analysis.primary or dimensions[0].name,
         scope=analysis.scope,
         score=analysis.score,

@@ -11,6 +11,7 @@ from rater.analysis.answer_scale import Judged, Rated, is_pairwise
 from rater.analysis.blinding import Blinding, attach_guesses, check_blinding
 from rater.analysis.cell_scores import read_concepts
 from rater.analysis.characteristics import Characteristic, describe_raters
+from rater.analysis.choices import with_label_codes
 from rater.analysis.composites import (
     CompositeCount,
     count_composites,
@@ -223,7 +224,7 @@ def analyze(
     suspicious = diagnose_answers(prepared, planned)
     require_usable(suspicious)
     frame, rated = _in_order(prepared.frame), _in_order(prepared.rated)
-    exclusion = exclude(rated, raters, planned.exclusions, primary=planned.primary_parts)
+    exclusion = _exclude(rated, raters, planned)
     left_out = excluded_raters(exclusion)
     included = frame[~frame["rater"].astype(str).isin(left_out)] if left_out else frame
     tested = judged_only(first_showings(included))
@@ -249,6 +250,12 @@ def analyze(
     )
     analysis = _add_analysis_without_exclusions(analysis, everyone) if left_out else analysis
     return _with_raters(analysis, tested, questionnaire)
+
+
+def _exclude(rated: pd.DataFrame, raters: pd.DataFrame | None, planned: Planned) -> Exclusion | None:
+    """Apply the exclusion criteria to the answers as raters gave them, labels included."""
+    given = with_label_codes(rated, planned.rated)
+    return exclude(given, raters, planned.exclusions, primary=planned.primary_parts)
 
 
 def _judge_both(

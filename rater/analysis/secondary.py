@@ -6,7 +6,7 @@ section 2).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from scipy import stats
 from rater.analysis.agreement import Agreement, measure_agreement
 from rater.analysis.answer_scale import Judged, is_pairwise
 from rater.analysis.bradley_terry import Ranking, rank_arms
+from rater.analysis.choices import LabelChoices, label_choices, with_label_codes
 from rater.analysis.concept_effects import ConceptEffects, concept_effects
 from rater.analysis.confidence import ConfidenceEffects, confidence_effects
 from rater.analysis.contrast_data import Ratings
@@ -112,7 +113,7 @@ class Details:
 
     effects: tuple[Quantity, ...]
     spread: Spread | None
-    """The spread of the answers by arm; None for pairwise choices."""
+    """The spread of the answers by arm; None for pairwise choices and for choices among labels."""
     concepts: ConceptEffects | None
     """Exploratory: the difference for each concept, where concepts are a factor."""
     confidence: ConfidenceEffects | None
@@ -135,6 +136,8 @@ class Details:
     quality: tuple[RaterQuality, ...]
     """Blind to the arms; empty where the order of two answers is unknown."""
     retest: Retest | None
+    choices: LabelChoices | NotEstimable | None = None
+    """Identification, confusion and bias, for a choice among labels."""
 
 
 def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Details:
@@ -143,8 +146,15 @@ def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Detai
     of_effects, of_agreement, of_doses, of_ranking, of_prediction = rng.spawn(5)
     pairwise, points = is_pairwise(judged), [level.value for level in judged.scale.levels]
     single = as_single_texts(data.frame, name) if pairwise else data.frame
+    given = _as_given(single, judged)
     agreement = measure_agreement(
-        single, name, points, alpha=planned.alpha, rng=of_agreement, progress=data.progress
+        given,
+        name,
+        () if judged.scale.chance else points,
+        alpha=planned.alpha,
+        rng=of_agreement,
+        is_nominal=judged.scale.chance is not None,
+        progress=data.progress,
     )
     compared = data.compared
     shrunken = shrink(compared.scores(planned.score)) if compared.cells.n.cells else None
@@ -162,9 +172,37 @@ def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Detai
         dose_response=_doses(data, of_doses),
         ranking=_ranking(data, of_ranking) if pairwise else None,
         agreement=agreement,
-        quality=() if isinstance(agreement, NotEstimable) else rate_raters(single, name, points, data.paces),
-        retest=retest(as_single_texts(data.with_repeats, name) if pairwise else data.with_repeats, name),
+        quality=() if isinstance(agreement, NotEstimable) else _quality(data, single, points),
+        retest=_retest(data),
+        choices=label_choices(data.frame, judged, planned),
     )
+
+
+def _as_given(frame: pd.DataFrame, judged: Judged) -> pd.DataFrame:
+    """Return the answers as raters gave them: of a choice among labels which one was chosen."""
+    return with_label_codes(frame, [judged])
+
+
+def _quality(data: DimensionInput, single: pd.DataFrame, points: list[int]) -> tuple[RaterQuality, ...]:
+    """Describe the raters; of a choice among labels by its scores, but runs and entropy by the labels."""
+    judged = data.judged
+    scored = rate_raters(single, judged.name, points, data.paces)
+    if judged.scale.chance is None:
+        return scored
+    given = rate_raters(_as_given(single, judged), judged.name, (), data.paces)
+    return tuple(
+        replace(each, points_used=labels.points_used, entropy=labels.entropy, longest_run=labels.longest_run)
+        for each, labels in zip(scored, given, strict=True)
+    )
+
+
+def _retest(data: DimensionInput) -> Retest | None:
+    judged, rows = data.judged, data.with_repeats
+    if is_pairwise(judged):
+        rows = as_single_texts(rows, judged.name)
+    found = retest(_as_given(rows, judged), judged.name)
+    # labels have no order, and so no quadratic weights
+    return found if found is None or judged.scale.chance is None else replace(found, kappa=None)
 
 
 def _effects(data: DimensionInput, rng: np.random.Generator) -> tuple[Quantity, ...]:
@@ -176,7 +214,8 @@ def _effects(data: DimensionInput, rng: np.random.Generator) -> tuple[Quantity, 
 
 def _spread(data: DimensionInput) -> Spread | None:
     answers = data.compared.answers
-    if isinstance(answers, Preferred):
+    # the spread of 0/1 scores is a function of their mean
+    if isinstance(answers, Preferred) or data.judged.scale.chance is not None:
         return None
     return compare_spread(answers, data.judged, data.tested.primary, alpha=data.planned.alpha)
 

@@ -1,7 +1,7 @@
 """Behaviours of simulated raters, who know no more of a text than a rater does."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -85,7 +85,8 @@ class Attentive:
         answer = self._model.answers[asked.dimension](perceived + self._rng.logistic())
         target = self._model.targets.get((asked.prompt, asked.texts[0]), {}).get(asked.dimension)
         if target is not None:
-            others = [value for value in asked.values if value != target]
+            # in one order, whatever the order on the page of a rater with a random id
+            others = sorted(value for value in asked.values if value != target)
             return target if answer else others[int(self._rng.integers(len(others)))]
         return answer if asked.values else _on_step(asked, answer)
 
@@ -98,7 +99,9 @@ class Random:
 
     def __call__(self, asked: Asked) -> float:
         """Choose any answer."""
-        return _part(asked, int(self._rng.integers(_n_parts(asked))))
+        return _part(
+            replace(asked, values=tuple(sorted(asked.values))), int(self._rng.integers(_n_parts(asked)))
+        )
 
 
 class Middle:

@@ -3,6 +3,7 @@
 import rater
 from rater.report.document import Block, Document, Prose, Section
 from rater.report.numbers import sizes_of
+from rater.report.sections.choices import choices_section
 from rater.report.sections.composites import composites_section, joint_section
 from rater.report.sections.confidence import confidence_section
 from rater.report.sections.data import (
@@ -108,6 +109,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         joint_section(findings),
         composites_section(findings),
         points_section(findings),
+        choices_section(findings),
         checks_section(findings),
         texts_section(findings),
         looks_section(findings),

@@ -110,8 +110,8 @@ class Choose(StudyScale):
             *((f"options[{i}]", each) for i, each in enumerate(self.options)),
             ("none", self.none),
         ]:
-            if label is not None and ("{" in label or "}" in label):
-                msg = f"{place} is {label!r}; valid: a label without braces"
+            if label is not None and set("{}|") & set(label):
+                msg = f"{place} is {label!r}; valid: a label without braces and |"
                 raise ValueError(msg)
         return self
 

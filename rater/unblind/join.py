@@ -27,6 +27,7 @@ from rater.store.rating.studies import Progress, PublishedStudy, read_progress
 from rater.study.questionnaire import Given
 from rater.study.state import State
 from rater.study.visit import GuessChoice, LeavingReason
+from rater.unblind.chosen_labels import LABEL_MEANINGS, add_labels
 from rater.unblind.verify_key import Opened
 from rater.verify import Check
 
@@ -57,7 +58,8 @@ ANSWER_COLUMNS = (
 """The columns of the rating frame, one row for each answer's latest revision.
 
 ``answer`` is empty where ``cannot_judge`` or ``not_applicable`` is true. Of a pair, ``item``, ``arm``,
-``sample`` and ``answer`` belong to the text whose arm comes first in the study. The columns of the items'
+``sample`` and ``answer`` belong to the text whose arm comes first in the study. Of a choice among labels,
+``answer`` is 1 if the target was chosen, else 0 (`rater.unblind.chosen_labels`). The columns of the items'
 fields follow, as in the tables of texts and of assigned texts.
 """
 RATER_COLUMNS = ("rater", "n_checks", "n_passed", "finished", "left_why")
@@ -85,7 +87,7 @@ _JOINED = {
     ),
     "answer": Meaning(
         "On the dimension's scale; of a pair above 0 for the arm's text; of more texts, what the answer is "
-        "for the arm's; else empty.",
+        "for the arm's; of a choice among labels 1 for the target and 0 otherwise; else empty.",
         "experimenter",
     ),
     "cannot_judge": Meaning("Whether the rater could not judge the text.", "experimenter"),
@@ -190,7 +192,7 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, tampered: tuple
         for row in collected.visits
     ]
     return Joined(
-        frame=_with_fields(join_answers(collected.answers, opened, arm_of), opened),
+        frame=_with_fields(add_labels(join_answers(collected.answers, opened, arm_of), opened), opened),
         raters=pd.DataFrame(visits, columns=list(RATER_COLUMNS)).astype({"finished": bool}),
         texts=_with_fields(_texts(opened), opened),
         comments=pd.DataFrame(collected.comments, columns=list(COMMENT_COLUMNS)),
@@ -231,7 +233,8 @@ def other_columns(n_texts: int) -> tuple[str, ...]:
 
 def joined_meanings(columns: Iterable[str]) -> dict[str, Meaning]:
     """Return the meanings of the columns of a rating frame that a join of answers to arms adds or turns."""
-    return {column: _JOINED[column] for column in columns if column in _JOINED}
+    meanings = _JOINED | LABEL_MEANINGS
+    return {column: meanings[column] for column in columns if column in meanings}
 
 
 @dataclass(frozen=True)

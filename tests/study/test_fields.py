@@ -18,6 +18,7 @@ from rater.study.fields import (
     require_same_fields,
     write_fields,
 )
+from rater.unblind.chosen_labels import LABEL_COLUMNS
 from rater.unblind.join import (
     ANSWER_COLUMNS,
     ASSIGNED_COLUMNS,
@@ -79,7 +80,7 @@ def test_the_value_of_a_field_is_a_text(value: object) -> None:
 
 
 def test_no_field_can_have_the_name_of_a_column() -> None:
-    tables = [ANSWER_COLUMNS, TEXT_COLUMNS, ASSIGNED_COLUMNS, GUESS_COLUMNS, RATED_COLUMNS]
+    tables = [ANSWER_COLUMNS, TEXT_COLUMNS, ASSIGNED_COLUMNS, GUESS_COLUMNS, RATED_COLUMNS, LABEL_COLUMNS]
     tables += [(*columns(n_texts), *other_columns(n_texts)) for n_texts in range(1, 7)]
 
     assert [column for names in tables for column in names if not is_reserved(column)] == []

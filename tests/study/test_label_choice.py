@@ -57,7 +57,11 @@ def test_an_option_is_named_as_the_correct_answer() -> None:
         ({"options": tuple(f"label {n}" for n in range(13))}, "at most 12"),
         ({"options": "conceptz"}, "'concepts'"),
         ({"options": ("love", "love")}, "options has 'love' twice"),
-        ({"options": ("love", "{concept}")}, r"options\[1\] is '\{concept\}'; valid: a label without braces"),
+        (
+            {"options": ("love", "{concept}")},
+            r"options\[1\] is '\{concept\}'; valid: a label without braces and",
+        ),
+        ({"options": ("love", "anger|rage")}, "without braces and"),
         ({"options": ("love", "anger"), "none": "anger"}, "none is 'anger', which is an option"),
     ],
 )

@@ -28,10 +28,31 @@ def further_lines(results: DimensionAnalysis, *, show_all: bool) -> list[str]:
         lines.append(concepts.sentence)
     if results.details.spread is not None and results.details.spread.reading:
         lines.append(results.details.spread.reading)
+    lines += choice_lines(results)
     if show_all:
         return lines + secondary_lines(results)
     # If nothing varies, the ordinal model has no estimate either, and readers ask for the reason.
     return lines + (odds_lines(results) if results.primary.test == EXACT_TEST else [])
+
+
+def choice_lines(results: DimensionAnalysis) -> list[str]:
+    """Return how often the target was chosen for each arm, against chance; empty on another scale."""
+    choices = results.details.choices
+    if choices is None:
+        return []
+    if isinstance(choices, NotEstimable):
+        return [f"Choices among labels: {choices.sentence}"]
+    lines = []
+    for each in choices.arms:
+        name = f"Target chosen for texts of “{each.arm}”: {each.n_correct:,} of {each.n:,}"
+        found, d_prime = each.proportion, each.d_prime.estimate
+        if isinstance(found, NotEstimable):
+            lines.append(f"{name}; no interval: {found.reason}")
+            continue
+        p = p_value(float(found.settings["p"]))
+        distance = "" if d_prime is None else f", d' {number(d_prime)}"
+        lines.append(f"{name}, {with_interval(found)}, {p} against chance {number(choices.chance)}{distance}")
+    return lines
 
 
 def secondary_lines(results: DimensionAnalysis) -> list[str]:
@@ -212,12 +233,12 @@ def _agreement_lines(agreement: Agreement | NotEstimable) -> list[str]:
     if isinstance(agreement, NotEstimable):
         return [f"Agreement: {agreement.sentence}"]
     named = (
-        ("Krippendorff's alpha", agreement.krippendorff_ordinal),
+        ("Krippendorff's alpha", agreement.krippendorff),
         ("ICC(2,1)", agreement.icc_single),
         ("AC2", agreement.ac2),
     )
     estimated = [f"{name} {with_interval(each)}" for name, each in named if isinstance(each, Estimate)]
     if estimated:
         return ["Agreement on single texts: " + ", ".join(estimated)]
-    ordinal = agreement.krippendorff_ordinal
-    return [f"Agreement: {ordinal.sentence}"] if isinstance(ordinal, NotEstimable) else []
+    alpha = agreement.krippendorff
+    return [f"Agreement: {alpha.sentence}"] if isinstance(alpha, NotEstimable) else []

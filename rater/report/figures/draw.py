@@ -8,6 +8,7 @@ import pandas as pd
 from rater.analysis.agreement import Agreement
 from rater.analysis.answer_scale import is_pairwise
 from rater.analysis.blinding import Blinding
+from rater.analysis.choices import LabelChoices
 from rater.analysis.intervals import bounds_of, bounds_of_answers
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import Result
@@ -20,6 +21,7 @@ from rater.report.figures.arms import (
     sketch_numbers,
     sketch_points,
 )
+from rater.report.figures.confusion import sketch_confusion
 from rater.report.figures.curves import sketch_doses, sketch_power
 from rater.report.figures.fonts import FontPlan, plan_fonts
 from rater.report.figures.forest import Effects, sketch_contrasts, sketch_units
@@ -72,6 +74,8 @@ def plan_analysis_fonts(analysis: Analysis) -> FontPlan:
     }
     labels = [point.label for each in analysis.dimensions for point in each.dimension.scale.levels]
     declared = [contrast.name for contrast in found.details.contrasts]
+    if isinstance(found.details.choices, LabelChoices):
+        labels += [label for label in (*found.details.choices.options, found.details.choices.none) if label]
     return plan_fonts(names, [*map(clean, labels), *map(clean, declared)])
 
 
@@ -121,6 +125,8 @@ def _of_primary(analysis: Analysis, results: DimensionAnalysis) -> Iterator[Sket
     if details.dose_response is not None:
         rise = bounds_of("scale_points", results.dimension)
         yield sketch_doses(details.dose_response, "doses", rise, alpha=planned.alpha)
+    if isinstance(details.choices, LabelChoices) and details.choices.by_arm:
+        yield sketch_confusion(details.choices, "confusion")
     if isinstance(details.agreement, Agreement):
         sketch = sketch_agreement(details.agreement, "agreement")
         if sketch is not None:

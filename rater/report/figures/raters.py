@@ -22,7 +22,7 @@ from rater.report.figures.style import ARMS, INK, WIDTH, Sketch, arm_style, new_
 
 def coefficients(agreement: Agreement) -> list[tuple[str, Quantity]]:
     """List the agreement coefficients in display order."""
-    over_all = (
+    over_all: tuple[Quantity, ...] = (
         agreement.krippendorff_ordinal,
         agreement.krippendorff_interval,
         agreement.krippendorff_nominal,
@@ -31,8 +31,11 @@ def coefficients(agreement: Agreement) -> list[tuple[str, Quantity]]:
         agreement.icc_mean,
         agreement.kappa,
     )
+    if agreement.is_nominal:
+        over_all = (agreement.krippendorff_nominal,)
     named = [(each.name if isinstance(each, Estimate) else each.test, each) for each in over_all]
-    by_arm = [(f"ordinal alpha within {arm}", quantity) for arm, quantity in agreement.krippendorff_by_arm]
+    kind = "nominal" if agreement.is_nominal else "ordinal"
+    by_arm = [(f"{kind} alpha within {arm}", quantity) for arm, quantity in agreement.krippendorff_by_arm]
     return [*named, *by_arm]
 
 

@@ -208,7 +208,7 @@ def _of_the_tests(findings: Findings) -> list[IntegrityCheck]:
     if found.details.spread is not None and found.details.spread.reading:
         checks.append(IntegrityCheck(passed=None, message=found.details.spread.reading))
     if isinstance(found.details.agreement, Agreement):
-        checks += _of_the_agreement(found.details.agreement.krippendorff_ordinal)
+        checks += _of_the_agreement(found.details.agreement.krippendorff)
     return checks
 
 

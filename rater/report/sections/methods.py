@@ -236,7 +236,7 @@ def _results(findings: Findings) -> Iterator[Result | Estimate]:
     ]
     agreement = found.details.agreement
     if isinstance(agreement, Agreement):
-        every += [agreement.krippendorff_ordinal, agreement.icc_single, agreement.kappa, agreement.ac2]
+        every += [agreement.krippendorff, agreement.icc_single, agreement.kappa, agreement.ac2]
     yield from (each for each in every if isinstance(each, Result | Estimate))
 
 

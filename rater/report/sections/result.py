@@ -63,6 +63,11 @@ def explain_score(findings: Findings) -> str:
     """Explain the score of the primary test in one or two sentences."""
     first, second = (f"“{arm}”" for arm in findings.analysis.planned.contrast)
     pairwise = is_pairwise(findings.primary.dimension)
+    if findings.primary.dimension.scale.chance is not None:
+        return (
+            f"The difference is the proportion of target choices for texts of {first} minus that for texts "
+            f"of {second}, as the mean of the rater × prompt cells; 0 means no difference."
+        )
     if findings.analysis.planned.score != "net_superiority":
         if findings.analysis.planned.test == "mixed_model":
             return (
