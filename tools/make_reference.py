@@ -80,11 +80,12 @@ _STEERING = Library(
         "print_n_comparisons comparison_tables comparison_page",
         "Any use of the bridge": "steer Steering next_token_logprobs read_activations",
         "What is added": "XVector ActivationAddition DatasetVector VectorFile RandomVector get_x_vector "
-        "resolve SteeringVector random_like residual_norm principal_axes Axes UnequalPairWarning "
+        "resolve SteeringVector random_like sae_vector residual_norm principal_axes Axes UnequalPairWarning "
         "BosOnlyWarning",
         "What it does": "next_token_effect NextTokenEffect TokenChange focus Focus kl_divergence text_nll "
         "completion_nlls position_norms PositionNorm prompt_norms token_repetition count_words",
-        "Each token of a text": "token_effects TokenEffect compare_with_prompting text_logprobs TextLogprobs",
+        "Each token of a text": "token_effects TokenEffect compare_with_prompting text_logprobs TextLogprobs "
+        "choice_logprobs layer_predictions LayerPrediction",
         "Sweeps": "sweep all_settings place_additions SweepSetting SweepOutcome",
         "Corpora": "corpus_effect TextEffect corpus_changes TextChange summarise_corpus CorpusOutcome",
         "Frames": "to_frame",

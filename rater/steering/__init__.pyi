@@ -38,7 +38,10 @@ from .frames import load_completions as load_completions
 from .frames import read_completions_header as read_completions_header
 from .frames import save_completions as save_completions
 from .frames import to_frame as to_frame
+from .lens import LayerPrediction as LayerPrediction
+from .lens import layer_predictions as layer_predictions
 from .likelihood import TextLogprobs as TextLogprobs
+from .likelihood import choice_logprobs as choice_logprobs
 from .likelihood import completion_nlls as completion_nlls
 from .likelihood import text_logprobs as text_logprobs
 from .likelihood import text_nll as text_nll
@@ -46,6 +49,7 @@ from .pairs import UnequalPairWarning as UnequalPairWarning
 from .pairs import get_x_vector as get_x_vector
 from .positions import Touch as Touch
 from .prefill import next_token_logprobs as next_token_logprobs
+from .sae import sae_vector as sae_vector
 from .sweep_results import SweepOutcome as SweepOutcome
 from .sweep_results import SweepSetting as SweepSetting
 from .sweep_results import all_settings as all_settings

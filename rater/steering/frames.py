@@ -17,6 +17,7 @@ from rater.steering.bridge import model_name
 from rater.steering.completions import Additions, ArmCompletion, Measurements, RepeatedSampling
 from rater.steering.corpus import TextEffect
 from rater.steering.corpus_results import CorpusOutcome
+from rater.steering.lens import LayerPrediction
 from rater.steering.positions import Touch, describe_touches
 from rater.steering.sweep_results import SweepOutcome
 from rater.steering.tokens import TokenEffect
@@ -32,6 +33,7 @@ Rows: TypeAlias = (
     | Sequence[TokenEffect]
     | Sequence[TextEffect]
     | Sequence[CorpusOutcome]
+    | Sequence[LayerPrediction]
 )
 _FORMAT = "rater completions 1"
 
@@ -130,6 +132,7 @@ _COLUMNS: dict[type, Callable[[Any], dict[str, object]]] = {
     TokenEffect: _of_effect,
     TextEffect: _of_text,
     CorpusOutcome: _of_corpus,
+    LayerPrediction: lambda prediction: dict(vars(prediction)),
 }
 
 

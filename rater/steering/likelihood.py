@@ -199,6 +199,36 @@ def text_nll(
     return completion_nlls(model, [(prompt, tokenize(model, text)[1:])], additions)[0]
 
 
+def choice_logprobs(
+    model: TransformerBridge,
+    question: str,
+    choices: Sequence[str],
+    additions: Sequence[AnyAddition | SteeringVector] = (),
+) -> list[float]:
+    """Return the natural-log probability of each choice as the whole continuation of a question.
+
+    The choice with the highest value is the model's answer. Longer choices are less likely by themselves:
+    divide by the numbers of tokens, or give choices of equal lengths. A choice begins with a space where the
+    text has one between question and answer.
+
+    Args:
+        model: The bridge.
+        question: The text before the choices; additions to the prompt are made to it.
+        choices: Two choices or more, all different.
+        additions: The additions; none for the unsteered model.
+
+    Raises:
+        ModelError: there are fewer than two choices, or two equal ones; or as `completion_nlls`.
+    """
+    listed = [] if isinstance(choices, str) else list(choices)
+    if len(listed) < 2 or len(set(listed)) < len(listed):
+        msg = f"choices is {choices!r}; valid: a list of two different texts or more."
+        raise ModelError(msg)
+    vectors = resolve(model, additions) if additions else ()
+    chosen = [continuation(model, question, tokenize(model, choice)[1:], vectors) for choice in listed]
+    return [sum(each) for each in measure_logprobs(model, chosen, vectors)]
+
+
 def continuation(
     model: TransformerBridge, prompt: str, new: Sequence[int], vectors: Sequence[SteeringVector]
 ) -> Continuation:

@@ -11,7 +11,7 @@ from rater.steering import likelihood
 from rater.steering.additions import resolve
 from rater.steering.batch import Completion
 from rater.steering.bridge import plain_model, tokenize
-from rater.steering.likelihood import completion_nlls, text_nll, unsteered_nlls
+from rater.steering.likelihood import choice_logprobs, completion_nlls, text_nll, unsteered_nlls
 from rater.steering.prefill import next_token_logprobs, run_rows
 from rater.study.arms import XVector
 
@@ -145,3 +145,26 @@ def test_where_memory_runs_out_fewer_are_measured_together(embedded_model: Trans
 
     assert n_rows == [11, 5, 2, 2, 2, 2, 2, 1]
     assert nlls == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_choice_is_as_likely_as_its_tokens_together(embedded_model: TransformerBridge) -> None:
+    choices = [" Paris", " Rome", " a big city"]
+
+    for additions in ([], [LOVE]):
+        found = choice_logprobs(embedded_model, "The capital of France is", choices, additions)
+
+        lengths = [len(tokenize(embedded_model, choice)) - 1 for choice in choices]
+        nlls = [text_nll(embedded_model, "The capital of France is", each, additions) for each in choices]
+        by_hand = [-nll * length for nll, length in zip(nlls, lengths, strict=True)]
+        assert found == pytest.approx(by_hand, abs=1e-3)
+    assert max(choice_logprobs(embedded_model, "The capital of France is", choices)) == pytest.approx(
+        float(next_token_logprobs(embedded_model, "The capital of France is").max()), abs=1e-3
+    )
+
+
+@pytest.mark.parametrize("choices", [[" a"], [], [" a", " a"], " ab"])
+def test_choices_are_two_different_texts_or_more(
+    choices: list[str], embedded_model: TransformerBridge
+) -> None:
+    with pytest.raises(ModelError, match="two different texts or more"):
+        choice_logprobs(embedded_model, "Is it", choices)

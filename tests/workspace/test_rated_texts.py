@@ -106,7 +106,7 @@ def test_answers_get_their_arms_and_the_scale_of_the_question(frame: pd.DataFram
     data = plan_input(rated, answers, HAPPY)
 
     assert data.plan.contrast == ("steered", "unsteered")
-    assert data.plan.dimensions[0].scale.highest == 7  # type: ignore[union-attr] # a scale of points
+    assert data.plan.dimensions[0].scale.highest == 7
     assert data.frame["arm"].tolist() == ["unsteered", "steered", "unsteered", "steered"]
     assert data.frame["cannot_judge"].tolist() == [False, False, False, True]
 
@@ -120,7 +120,7 @@ def test_texts_without_prompts_are_prompts_of_their_own() -> None:
     data = plan_input(rated, [answer(text, 3.0) for text in texts.values()], dimension)
 
     assert data.frame["prompt"].nunique() == 4
-    assert (data.plan.dimensions[0].scale.lowest, data.plan.dimensions[0].scale.highest) == (0, 10)  # type: ignore[union-attr] # of numbers
+    assert (data.plan.dimensions[0].scale.lowest, data.plan.dimensions[0].scale.highest) == (0, 10)
 
 
 def test_an_unknown_contrast_is_found_before_anyone_rates() -> None:
