@@ -27,7 +27,13 @@ from rater.store.sealed.studies import get_sealed_study
 from rater.study.arms import ExternalCompletions, models_needed
 from rater.study.composite import CompositeScore
 from rater.study.confounds import Confound, describe_confound
-from rater.study.describe import describe_arm, describe_control, describe_doses, describe_sampling
+from rater.study.describe import (
+    describe_arm,
+    describe_control,
+    describe_display,
+    describe_doses,
+    describe_sampling,
+)
 from rater.study.dimension import Dimension
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS
 from rater.study.state import State
@@ -286,7 +292,9 @@ def _texts(study: Study) -> str:
         if from_files:
             source += f". Texts of {', '.join(f'`{each.name}`' for each in from_files)} come from files"
     cut = " and unfinished last sentences are cut" if study.cut_unfinished_sentence else ""
-    return f"{source}. Trailing white space is removed{cut}, in all arms alike."
+    shown = describe_display(study)
+    display = f" Raters see the texts of all arms in one form: {shown}." if shown else ""
+    return f"{source}. Trailing white space is removed{cut}, in all arms alike.{display}"
 
 
 def _prompts(study: Study) -> str:

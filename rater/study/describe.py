@@ -21,6 +21,7 @@ from rater.study.arms import (
     Unsteered,
     models_needed,
 )
+from rater.study.protocol import Reasoning
 from rater.study.study import Study
 
 _MAX_SHOWN = 60
@@ -43,6 +44,28 @@ def describe_arm(arm: Arm) -> str:
             what = f"random directions (seed {arm.random_seed}) with the norms of {what}"
         return f"{arm.coeff:g} × {what}"
     return " + ".join(map(describe, arm.additions))
+
+
+def describe_display(study: Study) -> str:
+    """Return how raters see the texts, in all arms alike; empty if a plain text continues its prompt."""
+    rated = study.rated_part
+    parts = []
+    if rated == "last_turn":
+        parts.append("the last turn of a conversation, with the turns before it as context")
+    elif rated == "conversation":
+        parts.append(f"whole conversations, in which up to {study.n_replies} turns are generated one by one")
+    if study.rendering == "markdown":
+        parts.append("Markdown is rendered, without images, links and raw HTML")
+    if study.reasoning is not None:
+        parts.append(f"reasoning is {_REASONING[study.reasoning]}")
+    return "; ".join(parts)
+
+
+_REASONING: Mapping[Reasoning, str] = {
+    "hidden": "removed before publication",
+    "folded": "folded, and raters can open it",
+    "shown": "shown, set apart from the answer",
+}
 
 
 def describe_sampling(study: Study) -> str:

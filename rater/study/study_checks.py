@@ -214,6 +214,7 @@ def remarks(study: Study, file: Path) -> Iterator[str]:
             "missing between two prompts?"
         )
     yield from _odd_prompts(study)
+    yield from _odd_display(study)
     rated = study.design.ratings_per_item
     if rated < 1:
         samples = study.sampling.samples_per_prompt
@@ -295,6 +296,15 @@ def _odd_prompts(study: Study) -> Iterator[str]:
         yield (
             f"prompts[{ends[0]}] ends in a space{others}: most models continue such prompts worse, because "
             "their tokens begin with the space."
+        )
+
+
+def _odd_display(study: Study) -> Iterator[str]:
+    """Warn about rendered texts that continue a sentence of their prompt."""
+    if study.rendering == "markdown" and not study.chat and not study.rated_part:
+        yield (
+            "rendering is 'markdown', so that each text is shown below its prompt; with chat=False the model "
+            "continues the prompt, and its first words belong to the prompt's last sentence."
         )
 
 

@@ -16,6 +16,7 @@ from rater.study.describe import (
     describe_arm,
     describe_contrast,
     describe_control,
+    describe_display,
     describe_doses,
     describe_guessing,
 )
@@ -106,6 +107,7 @@ def _forecast_lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
             ", then ".join(models_needed(study.arms, study.model)) or "none: all texts come from files",
         ),
         *([("chat", "prompts are formatted with the model's chat template")] if study.chat else []),
+        *([("shown", shown)] if (shown := describe_display(study)) else []),
         *([("fields", _describe_fields(study))] if study.field_names else []),
         *((f"arm {arm.name}", describe_arm(arm)) for arm in study.arms),
         (

@@ -16,6 +16,7 @@ from rater.errors import BusyNetworkError, StateError
 from rater.store.engine import reading, writing
 from rater.store.rating import raters, sessions
 from rater.store.rating.counts import Turned, count_visitor
+from rater.store.rating.monitoring import with_shown_length
 from rater.store.rating.raters import Offer
 from rater.store.rating.studies import read_protocol_at
 from rater.study.duration import stated_minutes
@@ -142,7 +143,9 @@ def _welcome_page(session: Session, visit: Visit) -> Page:
     if notice is not None:
         return notice
     offer = raters.read_offer(session, visit.study.id, _limits(visit))
-    return notices.full(visit) if offer is None else _landing_page(visit, offer)
+    if offer is None:
+        return notices.full(visit)
+    return _landing_page(visit, with_shown_length(session, visit.study, offer))
 
 
 def _not_invited(session: Session, visit: Visit) -> Page | None:
