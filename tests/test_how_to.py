@@ -37,6 +37,7 @@ RUN = {
     "data-protection.md": "open",
     "external-completions.md": "none",
     "interim.md": "open",
+    "judge.md": "open",
     "rate-texts.md": "none",
     "share.md": "open",
     "translations.md": "none",

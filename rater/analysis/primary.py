@@ -36,6 +36,8 @@ from rater.analysis.headline import (
 from rater.analysis.intervals import ProgressCallback, bounds_of
 from rater.analysis.joint_verdict import JointVerdict, judge_jointly
 from rater.analysis.length_adjusted import adjust_for_length
+from rater.analysis.measures import MetricComparison, compare_metrics
+from rater.analysis.metric_values import MetricValues
 from rater.analysis.missing_answers import MissingAnswers, find_missing_answers
 from rater.analysis.moderators import Moderation, moderate
 from rater.analysis.multiple_comparisons import adjust
@@ -181,6 +183,8 @@ class Analysis:
     """The answers of the analysed raters to the questionnaire, over all arms."""
     moderations: tuple[Moderation, ...] = ()
     """The primary difference by each declared moderator, with tests of the interactions."""
+    metrics: tuple[MetricComparison, ...] = ()
+    """Metrics and judges of the texts next to the raters' answers: exploratory."""
     joint: JointVerdict | None = None
     """The verdict of the primary and the coprimary test; None where the plan has only one."""
 
@@ -190,13 +194,14 @@ class Analysis:
         return any(isinstance(found.dimension, Rated) for found in self.dimensions)
 
 
-def analyze(
+def analyze(  # noqa: PLR0913 (each argument is a table)
     frame: pd.DataFrame,
     planned: Planned,
     *,
     raters: pd.DataFrame | None = None,
     guesses: pd.DataFrame | None = None,
     texts: pd.DataFrame | None = None,
+    metrics: Sequence[MetricValues] = (),
     assigned: pd.DataFrame | None = None,
     questionnaire: pd.DataFrame | None = None,
     progress: ProgressCallback | None = None,
@@ -211,6 +216,7 @@ def analyze(
         raters: One row for each rater: rater, n_checks, n_passed, finished, left_why; for the exclusions.
         guesses: One row for each answer to the blinding question: rater, item, arm, guess.
         texts: One row for each text: item, n_characters; the primary test is repeated with it as a covariate.
+        metrics: Metrics and judges of the texts, which are compared with the answers; needs the texts.
         assigned: One row for each text that a rater was assigned: rater, item, prompt, arm, dimension (and
             other_arm), repeats and attention checks left out; for the answers that are missing.
         questionnaire: One row for each answer of a rater about themselves: rater, question, answer.
@@ -246,6 +252,7 @@ def analyze(
         blinding=_blinding(tested, planned, guesses),
         notes=take_notes(planned, tested, n_raters=n.raters, n_left_out=len(left_out), composites=counts),
         composites=counts,
+        metrics=_compare_metrics(metrics, tested, texts=texts, planned=planned, dimensions=dimensions),
         joint=joint,
     )
     analysis = _add_analysis_without_exclusions(analysis, everyone) if left_out else analysis
@@ -307,6 +314,21 @@ def _with_lengths(
     lengths = dict(zip(texts["item"].astype(str), texts["n_characters"], strict=True))
     adjusted = adjust_for_length(tested, planned, primary.dimension, lengths)
     return (replace(primary, length_adjusted=adjusted), *others)
+
+
+def _compare_metrics(
+    metrics: Sequence[MetricValues],
+    tested: pd.DataFrame,
+    *,
+    texts: pd.DataFrame | None,
+    planned: Planned,
+    dimensions: Sequence[DimensionAnalysis],
+) -> tuple[MetricComparison, ...]:
+    if texts is None or not metrics:
+        return ()
+    judged = [(each.dimension, (each.primary, each.other_score), each.details) for each in dimensions]
+    rng = np.random.default_rng([planned.seed, len(metrics)])
+    return compare_metrics(metrics, tested, texts, planned, judged=judged, rng=rng)
 
 
 def _count(tested: pd.DataFrame, planned: Planned) -> Counts:

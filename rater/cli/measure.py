@@ -2,16 +2,22 @@
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
+from rater.cli.model import device_option
 from rater.cli.options import sealed_option, study_argument
-from rater.errors import RaterError
+from rater.errors import RaterError, nearest
 from rater.workspace import Workspace
 
 if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
+
+    from rater.measure.judge_question import JudgeQuestion
     from rater.measure.metric import Metric
     from rater.measure.run import MetricSummary
     from rater.measure.run import Progress as MeasureProgress
@@ -24,76 +30,190 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 @click.option("--text", "is_text", is_flag=True, help="Length, repetition, variety of words, readability.")
 @click.option("--words", help="Occurrences of these words, such as love,joy,family.")
 @click.option("--function", "function_spec", help="Your own function of a text, FILE.py:function.")
+@click.option("--judge", "judge_model", help="Ask this language model the raters' question.")
+@click.option("--base-url", help="Server of the judge, with OpenAI's interface.  [default: this machine]")
+@click.option(
+    "--key-variable",
+    default="OPENAI_API_KEY",
+    show_default=True,
+    help="Environment variable with the server's key; the key is never stored.",
+)
+@click.option("--dimension", help="Dimension whose question the judge answers.  [default: the primary one]")
+@click.option("--question", help="Ask the judge another question, about one text.")
+@click.option("--points", type=click.IntRange(2, 11), default=5, show_default=True, help="With --question.")
+@click.option("--low", help="Label of point 1, with --question.")
+@click.option("--high", help="Label of the last point, with --question.")
+@click.option("--reasons", is_flag=True, help="Ask the judge for a short reason before its answer.")
+@click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Ask N times.")
+@click.option(
+    "--at-once", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests at a time."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(1), default=60, show_default=True, help="Seconds for a reply."
+)
+@click.option(
+    "--max-tokens", type=click.IntRange(1), help="Of a reply.  [default: 16, or 256 with --reasons]"
+)
 @click.option("--name", help="Name under which the values are stored.  [default: by the metric]")
 @click.option("--limit", type=click.IntRange(1), help="Measure at most N texts in this run.", metavar="N")
 @click.option("--list", "is_list", is_flag=True, help="List the study's metrics, and measure nothing.")
+@device_option
 @sealed_option
-def measure(  # noqa: PLR0917 (click passes them by name)
-    study_name: str,
-    sealed_url: str,
-    words: str | None,
-    function_spec: str | None,
-    name: str | None,
-    limit: int | None,
-    *,
-    is_text: bool,
-    is_list: bool,
+def measure(
+    study_name: str, sealed_url: str, *, name: str | None, limit: int | None, is_list: bool, **given: Any
 ) -> None:
     """Measure the texts of a generated study. You can stop at any time; run it again to continue.
 
-    A metric is given prompts and texts as raters see them, in random order, and never an arm. Values are
-    stored in the sealed database, before or after publication. `rater analyze` shows them next to the raters'
-    answers; the primary result is never a metric's.
+    A metric or judge is given prompts and texts as raters see them, in random order, and never an arm. Values
+    are stored in the sealed database, before or after publication. `rater analyze` shows them next to the
+    raters' answers; the primary result is never a metric's.
 
     \b
     Example: rater measure love_vs_hate --text
     Example: rater measure love_vs_hate --words love,joy,happy
+    Example: rater measure love_vs_hate --judge a-model --base-url http://127.0.0.1:8000/v1
     """
     workspace = Workspace(sealed=sealed_url)
     if is_list:
         _print_summaries(workspace.metrics(study_name))
         return
-    metrics = _chosen(is_text=is_text, words=words, function_spec=function_spec, name=name)
+    chosen = _the_only(given)
+    if name is not None and not _NAME.fullmatch(name):
+        msg = f"--name is {name!r}; valid: a–z, 0–9 and _, starting with a letter, at most 40 characters."
+        raise RaterError(msg)
+    if chosen == "--text" and name is not None:
+        msg = "--name cannot be combined with --text, which measures several metrics."
+        raise click.UsageError(msg)
     summaries = []
-    for called, metric in metrics.items():
+    for called, metric in _SOURCES[chosen](workspace, study_name, given, name).items():
         with _progress_bar(called) as progress:
-            summaries.append(
-                workspace.measure(study_name, metric, called=called, limit=limit, progress=progress)
+            summary = workspace.measure(
+                study_name,
+                metric,
+                called=called,
+                repeats=given["repeats"],
+                limit=limit,
+                progress=progress,
             )
+        summaries.append(summary)
     _print_summaries(summaries)
     click.echo(f"Next: rater measure {study_name} --list, or rater analyze {study_name} once it is rated.")
 
 
-def _chosen(
-    *, is_text: bool, words: str | None, function_spec: str | None, name: str | None
-) -> "Mapping[str, Metric]":
-    """Return the metrics of the options by their names; exactly one kind may be given."""
-    given = [
-        option
-        for option, value in (("--text", is_text), ("--words", words), ("--function", function_spec))
-        if value
-    ]
-    if len(given) != 1:
-        what = f"{' and '.join(given)} were given" if given else "No metric was given"
-        msg = f"{what}; give one of --text, --words and --function."
+def _the_only(given: Mapping[str, Any]) -> str:
+    """Return the kind of metric that was given; exactly one may be, and options of a judge belong to it."""
+    kinds = {"--text": "is_text", "--words": "words", "--function": "function_spec", "--judge": "judge_model"}
+    chosen = [option for option, field in kinds.items() if given[field]]
+    if len(chosen) != 1:
+        what = f"{' and '.join(chosen)} were given" if chosen else "No metric was given"
+        msg = f"{what}; give one of {', '.join(kinds)}."
         raise click.UsageError(msg)
-    if name is not None and not _NAME.fullmatch(name):
-        msg = f"--name is {name!r}; valid: a–z, 0–9 and _, starting with a letter, at most 40 characters."
-        raise RaterError(msg)
+    source = click.get_current_context().get_parameter_source
+    of_judge = [each for each in _OF_JUDGE if source(each) is ParameterSource.COMMANDLINE]
+    if chosen[0] != "--judge" and of_judge:
+        msg = f"--{of_judge[0].replace('_', '-')} is for a judge: use it with --judge."
+        raise click.UsageError(msg)
+    return chosen[0]
+
+
+_OF_JUDGE = (
+    "base_url", "key_variable", "dimension", "question", "points", "low", "high", "reasons", "repeats",
+    "at_once", "timeout", "max_tokens",
+)  # fmt: skip
+
+
+def _text(
+    _workspace: Workspace, _study_name: str, _given: Mapping[str, Any], _name: str | None
+) -> "Mapping[str, Metric]":
     from rater.measure.text_metrics import text_metrics
 
-    if is_text:
-        if name is not None:
-            msg = "--name cannot be combined with --text, which measures several metrics."
-            raise click.UsageError(msg)
-        return text_metrics()
-    if words is not None:
-        from rater.cli.metrics import split_words
-        from rater.measure.text_metrics import count_of
+    return text_metrics()
 
-        return {name or "counted_words": count_of(split_words(words))}
-    assert function_spec is not None  # noqa: S101 (one of the three was given)
-    return {name or _slug(function_spec.rpartition(":")[2]): _own_function(function_spec)}
+
+def _words(
+    _workspace: Workspace, _study_name: str, given: Mapping[str, Any], name: str | None
+) -> "Mapping[str, Metric]":
+    from rater.cli.metrics import split_words
+    from rater.measure.text_metrics import count_of
+
+    return {name or "counted_words": count_of(split_words(given["words"]))}
+
+
+def _function(
+    _workspace: Workspace, _study_name: str, given: Mapping[str, Any], name: str | None
+) -> "Mapping[str, Metric]":
+    spec = given["function_spec"]
+    return {name or _slug(spec.rpartition(":")[2]): _own_function(spec)}
+
+
+def _judge(
+    workspace: Workspace, study_name: str, given: Mapping[str, Any], name: str | None
+) -> "Mapping[str, Metric]":
+    """Return the judge of the options; its question is a dimension's, or one of its own."""
+    from rater.measure.judge import LocalJudge, ServerJudge, tokens_for
+    from rater.measure.judge_server import JudgeServer
+
+    question, dimension = _question(workspace, study_name, given)
+    model, n_tokens = given["judge_model"], given["max_tokens"] or tokens_for(reasons=given["reasons"])
+    if given["base_url"] is None:
+        if given["repeats"] > 1:
+            msg = "--repeats needs a server (--base-url): a model on this machine always answers alike."
+            raise click.UsageError(msg)
+        device = given["device"]
+        load = partial(_load, device=device)
+        judge: Metric = LocalJudge(question, model, load=load, max_tokens=n_tokens, dimension=dimension)
+    else:
+        server = JudgeServer(
+            base_url=given["base_url"],
+            model=model,
+            key_variable=given["key_variable"],
+            max_tokens=n_tokens,
+            timeout_s=given["timeout"],
+            n_at_once=given["at_once"],
+        )
+        judge = ServerJudge(question, server, dimension=dimension)
+    default = "judge" if dimension is None else _slug(f"judge_{dimension}")
+    return {name or default: judge}
+
+
+def _question(
+    workspace: Workspace, study_name: str, given: Mapping[str, Any]
+) -> "tuple[JudgeQuestion, str | None]":
+    from rater.measure.judge import own_question
+    from rater.measure.judge_question import JudgeQuestion
+
+    study = workspace.declared(study_name)
+    labels = {shown.name: shown.label for shown in study.shown_fields}
+    if given["question"] is not None:
+        if given["dimension"] is not None:
+            msg = "--dimension and --question both name the judge's question; give one of them."
+            raise click.UsageError(msg)
+        if given["low"] is None or given["high"] is None:
+            msg = "--question needs the labels of the first and the last point: --low and --high."
+            raise click.UsageError(msg)
+        asked = own_question(given["question"], points=given["points"], low=given["low"], high=given["high"])
+        return JudgeQuestion(asked, labels, reasons=given["reasons"]), None
+    known = {each.name: each for each in study.dimensions}
+    # a composite score is primary where it is declared, and nobody is asked about it
+    name = given["dimension"] or (study.primary if study.primary in known else next(iter(known)))
+    if name not in known:
+        msg = f"--dimension is {name!r}, which raters of {study_name} are not asked.{nearest(name, known)}"
+        raise RaterError(msg)
+    return JudgeQuestion(known[name], labels, reasons=given["reasons"]), name
+
+
+def _load(name: str, *, device: str | None) -> "TransformerBridge":
+    from rater.cli.model import load_model
+
+    return load_model(name, device)
+
+
+_SOURCES: "dict[str, Callable[[Workspace, str, Mapping[str, Any], str | None], Mapping[str, Metric]]]" = {
+    "--text": _text,
+    "--words": _words,
+    "--function": _function,
+    "--judge": _judge,
+}
 
 
 def _own_function(spec: str) -> "Metric":
@@ -101,7 +221,7 @@ def _own_function(spec: str) -> "Metric":
     from rater.measure.metric import TextMetric
 
     scoring = load_score(spec, option="--function")
-    return TextMetric(scoring.function, "function", {"function": scoring.digest})
+    return TextMetric(scoring.function, "function", {"function": scoring.digest}, description=scoring.label)
 
 
 def _slug(name: str) -> str:

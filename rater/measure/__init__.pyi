@@ -1,3 +1,4 @@
+from .judge import judge as judge
 from .metric import FunctionMetric as FunctionMetric
 from .metric import Measured as Measured
 from .metric import Metric as Metric

@@ -63,6 +63,16 @@ class Metric(ABC):
     def definition(self) -> Mapping[str, object]:
         """Everything that determines a value, as JSON; no keys of a server."""
 
+    @property
+    def description(self) -> str:
+        """The value of a text in words, for readers of a report."""
+        return str(self.definition.get("metric", self.kind))
+
+    @property
+    def caution(self) -> str:
+        """A doubt about the blinding of the metric, for readers of a report; empty if there is none."""
+        return ""
+
     @abstractmethod
     def measure(self, units: Sequence[Unit]) -> Iterator[tuple[int, Measured]]:
         """Yield the index and the measurement of each unit, in any order, as soon as there is one.
@@ -79,14 +89,26 @@ class TextMetric(Metric):
         function: Returns a number, or None with a reason where a text has none.
         name: The name in the definition.
         settings: What else determines a value.
+        description: The value in words.
     """
 
     kind: ClassVar[str] = "text"
 
     def __init__(
-        self, function: Callable[[str], float | str], name: str, settings: Mapping[str, object] | None = None
+        self,
+        function: Callable[[str], float | str],
+        name: str,
+        settings: Mapping[str, object] | None = None,
+        *,
+        description: str = "",
     ) -> None:
         self._function, self._name, self._settings = function, name, dict(settings or {})
+        self._description = description or name
+
+    @property
+    def description(self) -> str:
+        """The value in words."""
+        return self._description
 
     @property
     def definition(self) -> Mapping[str, object]:

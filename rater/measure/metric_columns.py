@@ -67,6 +67,8 @@ def _columns(name: str, metric: Metric, found: list[Measured]) -> dict[str, list
     columns: dict[str, list[object]] = {f"{name}{metric.ending}": [each.value for each in found]}
     endings = dict.fromkeys(ending for each in found for ending in each.columns)
     columns |= {f"{name}{ending}": [each.columns.get(ending) for each in found] for ending in endings}
+    if metric.kind == "judge":
+        columns[f"{name}_reply"] = [each.reply for each in found]
     if any(each.reason for each in found):
         columns[f"{name}_reason"] = [each.reason for each in found]
     return columns

@@ -21,6 +21,10 @@ from rater.measure.study_texts import StudyUnit, in_random_order, list_units
 from rater.store.engine import disposing, reading, writing
 from rater.store.sealed.completions import read_completions
 from rater.store.sealed.measurements import (
+    CAUTION,
+    DESCRIPTION,
+    N_TEXTS,
+    REPEATS,
     KeptMetric,
     NewMeasurement,
     insert_measurements,
@@ -37,8 +41,6 @@ from rater.study.study import Study
 
 Progress = Callable[[int, int], None]
 """Receives how many of how many values are stored."""
-REPEATS, N_TEXTS = "repeats", "n_texts"
-"""Fields of a stored definition; each is 1 where it is missing."""
 # a killed run loses the values of this time at most, and a fast metric does not wait for the disk
 _SECONDS_BETWEEN_COMMITS = 1.0
 
@@ -123,7 +125,8 @@ def measure_study(
 def _find_or_insert(
     engine: Engine, sealed: SealedStudy, metric: Metric, *, name: str, repeats: int
 ) -> KeptMetric:
-    definition = dict(metric.definition)
+    definition = {**metric.definition, DESCRIPTION: metric.description}
+    definition |= {CAUTION: metric.caution} if metric.caution else {}
     definition |= {REPEATS: repeats} if repeats > 1 else {}
     definition |= {N_TEXTS: metric.n_texts} if metric.n_texts > 1 else {}
     with writing(engine) as session:
@@ -150,7 +153,7 @@ def _require_same(known: KeptMetric, metric: Metric, definition: Mapping[str, ob
     if known.kind != metric.kind:
         what = f"its kind is {known.kind!r}, not {metric.kind!r}"
     else:
-        names = sorted({*known.definition, *definition})
+        names = sorted({*known.definition, *definition}, key=lambda name: (name == DESCRIPTION, name))
         changed = next(name for name in names if known.definition.get(name) != definition.get(name))
         what = f"its {changed} is {known.definition.get(changed)!r}, not {definition.get(changed)!r}"
     msg = f"The study has a metric {known.name!r} already, and {what}. Choose another name with --name."

@@ -1,7 +1,5 @@
 """The texts of a study as a metric is given them: as raters see them, in random order, without arms."""
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +10,7 @@ import numpy as np
 from rater.measure.metric import Shown, Unit
 from rater.publish.texts import published_text
 from rater.store.sealed.completions import KeptCompletion
-from rater.store.sealed.measurements import MeasuredTexts
+from rater.store.sealed.measurements import MeasuredTexts, hash_shown
 from rater.study.study import Study
 
 
@@ -30,12 +28,6 @@ def shown_text(study: Study, completion: KeptCompletion) -> Shown:
     return Shown(item.prompt, published_text(study, completion.text), item.fields)
 
 
-def hash_shown(unit: Unit) -> str:
-    """Return the SHA-256 of what a metric is given, in hexadecimal."""
-    content = [asdict(each) for each in unit]
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
 def list_units(
     study: Study, completions: Sequence[KeptCompletion], *, n_texts: int, repeats: int = 1
 ) -> list[StudyUnit]:
@@ -48,7 +40,7 @@ def list_units(
     units = []
     for first, second in ids:
         unit = (shown[first],) if n_texts == 1 else (shown[first], shown[second])
-        hashed = hash_shown(unit)
+        hashed = hash_shown([asdict(each) for each in unit])
         units += [StudyUnit(MeasuredTexts(first, second, repeat, hashed), unit) for repeat in range(repeats)]
     return units
 

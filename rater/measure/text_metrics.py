@@ -45,7 +45,10 @@ def count_of(words: Collection[str], *, case_sensitive: bool = False) -> TextMet
         raise StudyError(msg)
     settings = {"words": counted, "case_sensitive": case_sensitive}
     return TextMetric(
-        lambda text: float(count_words(text, counted, case_sensitive=case_sensitive)), "count", settings
+        lambda text: float(count_words(text, counted, case_sensitive=case_sensitive)),
+        "count",
+        settings,
+        description=f"occurrences of {', '.join(counted)}",
     )
 
 
@@ -125,4 +128,4 @@ def text_metrics(names: Iterable[str] = tuple(TEXT_METRICS)) -> dict[str, TextMe
         if name not in _FUNCTIONS:
             msg = f"Unknown text metric {name!r}; valid: {', '.join(_FUNCTIONS)}"
             raise StudyError(msg)
-    return {name: TextMetric(_FUNCTIONS[name], name) for name in chosen}
+    return {name: TextMetric(_FUNCTIONS[name], name, description=TEXT_METRICS[name]) for name in chosen}

@@ -23,6 +23,7 @@ from rater.report.sections.integrity import (
     looks_section,
     provenance_section,
 )
+from rater.report.sections.measures import metrics_section
 from rater.report.sections.methods import methods_section, terms_section
 from rater.report.sections.moderators import moderators_section
 from rater.report.sections.raters import (
@@ -135,6 +136,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         doses_section(findings),
         ranking_section(findings),
         *secondary,
+        metrics_section(findings),
         power_section(findings),
         naive_section(findings),
         methods_section(findings),

@@ -8,6 +8,7 @@ import pandas as pd
 from sqlalchemy.orm import Session
 
 from rater.analysis.characteristics import QUESTIONNAIRE_COLUMNS
+from rater.analysis.metric_values import MetricValues
 from rater.analysis.plan import Planned, plan_of
 from rater.errors import StateError
 from rater.store.dictionary import Meaning
@@ -28,6 +29,7 @@ from rater.study.questionnaire import Given
 from rater.study.state import State
 from rater.study.visit import GuessChoice, LeavingReason
 from rater.unblind.chosen_labels import LABEL_MEANINGS, add_labels
+from rater.unblind.join_metrics import join_metrics
 from rater.unblind.verify_key import Opened
 from rater.verify import Check
 
@@ -149,6 +151,8 @@ class Joined:
     commitment: str
     """The commitment to the key, which was just verified."""
     progress: Progress
+    metrics: tuple[MetricValues, ...] = ()
+    """The metrics of the texts; empty where arms are permuted."""
     tampered: tuple[Check, ...] = ()
     """Failed checks of verification, where the analyst chose to use the data nevertheless."""
 
@@ -207,6 +211,7 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, tampered: tuple
         study_hash=opened.published.study_hash,
         commitment=opened.published.commitment,
         progress=collected.progress,
+        metrics=join_metrics(opened),
         tampered=tampered,
     )
 

@@ -269,6 +269,6 @@ def permuted(sealed_url: str, rating_url: str, name: str, *, allow_tampered: boo
     require_answers(opened.published, len(collected.answers))
     new_arms = permute_arms(booklets, opened.cells, opened.study.arm_names, opened.seed)
     joined = join(collected, opened, lambda rater, item: new_arms[holders[rater], item], tampered=tampered)
-    # the table of texts has the true arms, which a permutation must not reveal
-    joined = replace(joined, texts=joined.texts.iloc[:0])
+    # the tables of texts and metrics have the true arms, which a permutation must not reveal
+    joined = replace(joined, texts=joined.texts.iloc[:0], metrics=())
     return Permuted(**{field.name: getattr(joined, field.name) for field in fields(Joined)})

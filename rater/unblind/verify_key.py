@@ -15,6 +15,12 @@ from rater.store.log import broken_link, read_events
 from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import PublishedStudy, get_study, read_texts
 from rater.store.sealed.completions import Cell, KeptCompletion, read_completions
+from rater.store.sealed.measurements import (
+    KeptMetric,
+    NewMeasurement,
+    read_measurements,
+    read_metrics,
+)
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import find_secrets, get_sealed_study, read_key
 from rater.study.study import Study
@@ -36,6 +42,8 @@ class Opened:
     """The secret publication seed."""
     sealed_id: int
     """The study's row in the sealed database."""
+    measured: tuple[tuple[KeptMetric, list[NewMeasurement]], ...] = ()
+    """The metrics of the texts, with their values."""
 
 
 @contextlib.contextmanager
@@ -79,6 +87,8 @@ def open_seal(sealed_url: str, rating: Engine, name: str) -> Opened:
         secrets = find_secrets(session, sealed_study.id)
         key = read_key(session, sealed_study.id)
         completions = read_completions(session, sealed_study.id)
+        metrics = read_metrics(session, sealed_study.id)
+        measured = tuple((metric, read_measurements(session, metric.id)) for metric in metrics)
         study = Study.model_validate_json(sealed_study.canonical_json)
     if secrets is None or key.keys() != texts.keys():
         raise SealError(lost_key(published))
@@ -100,4 +110,5 @@ def open_seal(sealed_url: str, rating: Engine, name: str) -> Opened:
         texts=texts,
         seed=secrets.seed,
         sealed_id=sealed_study.id,
+        measured=measured,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from rater.analysis.metric_values import MetricValues
 from rater.analysis.plan import Planned
 from rater.errors import StudyError, nearest
 from rater.name_lists import choose_arms
@@ -184,6 +185,8 @@ class AnalysisInput:
     assigned: pd.DataFrame | None = None
     questionnaire: pd.DataFrame | None = None
     tables: TextTables | None = None
+    metrics: tuple[MetricValues, ...] = ()
+    """Metrics and judges of the texts."""
     masked_frame: pd.DataFrame | None = None
     """The answers as files may have them, where the ids of their texts must be masked."""
 
@@ -357,6 +360,7 @@ def _read_input(
         assigned=seen.assigned,
         questionnaire=seen.questionnaire,
         tables=TextTables(seen.texts, seen.comments, text_meanings(seen.texts.columns)),
+        metrics=seen.metrics,
     )
 
 

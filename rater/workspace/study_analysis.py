@@ -53,6 +53,7 @@ class StudyAnalysis:
             assigned=data.assigned,
             questionnaire=data.questionnaire,
             texts=None if data.tables is None else data.tables.texts,
+            metrics=data.metrics,
             progress=progress,
         )
         return cls(analysis, data)

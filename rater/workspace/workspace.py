@@ -133,6 +133,20 @@ class Workspace(DataCollection, Preservation):
             progress=(lambda _done, _planned: None) if progress is None else progress,
         )
 
+    def declared(self, name: str) -> "Study":
+        """Return a generated study as it was declared.
+
+        Raises:
+            StateError: the study is not generated.
+        """
+        from rater.store.engine import disposing, reading
+        from rater.store.sealed.open import open_sealed
+        from rater.store.sealed.studies import get_sealed_study
+        from rater.study.study import Study
+
+        with disposing(open_sealed(self.sealed_url)) as sealed, reading(sealed) as session:
+            return Study.model_validate_json(get_sealed_study(session, name).canonical_json)
+
     def metrics(self, name: str) -> "list[MetricSummary]":
         """Return the metrics of a generated study, with the numbers of their values and failures.
 

@@ -2,10 +2,8 @@
 
 from dataclasses import fields
 
-import pytest
-
 from rater.measure.metric import Shown
-from rater.measure.study_texts import hash_shown, in_random_order, list_units
+from rater.measure.study_texts import in_random_order, list_units
 from rater.store.sealed.completions import Cell, KeptCompletion
 from rater.study.study import Study
 
@@ -61,8 +59,3 @@ def test_the_order_is_random_and_follows_from_its_seed(study: Study) -> None:
     assert first == again != units
     assert in_random_order(units, "5eee") != first
     assert sorted(each.texts for each in first) == sorted(each.texts for each in units)
-
-
-@pytest.mark.parametrize("other", [Shown("q", "t"), Shown("p", "u"), Shown("p", "t", {"a": "b"})])
-def test_whatever_a_metric_is_given_is_part_of_the_hash(other: Shown) -> None:
-    assert hash_shown((Shown("p", "t"),)) != hash_shown((other,))

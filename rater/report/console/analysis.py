@@ -24,6 +24,7 @@ from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import NotEstimable, Outcome, Result
 from rater.analysis.sentences import SCORE_LABELS, p_value
 from rater.analysis.sequential import Seen
+from rater.report.console.measures import print_metrics
 from rater.report.console.secondary import (
     blinding_lines,
     exclusion_lines,
@@ -141,6 +142,7 @@ def _print(analysis: Analysis, console: Console, screen: Screen, *, show_all: bo
     for found in analysis.dimensions:
         console.print()
         _print_dimension(analysis, found, console, show_all=show_all)
+    print_metrics(analysis, console, show_all=show_all)
     if not show_all:
         more = (
             "All tables and effect sizes: --all. Report with figures: --report FOLDER. "

@@ -25,6 +25,7 @@ from rater.report.figures.confusion import sketch_confusion
 from rater.report.figures.curves import sketch_doses, sketch_power
 from rater.report.figures.fonts import FontPlan, plan_fonts
 from rater.report.figures.forest import Effects, sketch_contrasts, sketch_units
+from rater.report.figures.metrics import sketch_metrics
 from rater.report.figures.raters import Course, sketch_agreement, sketch_positions, sketch_times
 from rater.report.figures.style import Drawn, Sketch, clean, drawing, render
 
@@ -92,6 +93,9 @@ def _sketches(analysis: Analysis, frame: pd.DataFrame, curve: PowerCurve | None)
     yield from _of_course(analysis, primary, frame)
     if isinstance(analysis.blinding, Blinding):
         yield sketch_guesses(analysis.blinding, "guesses")
+    metrics = sketch_metrics(analysis.metrics, analysis.planned.contrast, "metrics")
+    if metrics is not None:
+        yield metrics
     if curve is not None:
         both = (primary.primary, primary.other_score)
         points = next((each.estimate for each in both if each.score == "scale_points"), None)

@@ -15,7 +15,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,6 +24,8 @@ from sqlalchemy.orm import Session
 from rater.store.log import EventKind, append_event, read_events
 from rater.store.sealed.schema import MeasurementRow, MetricRow, SealedEventRow
 
+REPEATS, N_TEXTS, DESCRIPTION, CAUTION = "repeats", "n_texts", "description", "caution"
+"""Fields of a stored definition. The first two are 1 where they are missing; the others are for readers."""
 DELETED = "deleted"
 """The field of a logged event with the names of metrics whose values were deleted."""
 
@@ -61,6 +63,12 @@ class KeptMetric:
     definition: Mapping[str, Any]
     order_seed: str
     created_at: datetime
+
+
+def hash_shown(shown: Sequence[Mapping[str, object]]) -> str:
+    """Return the SHA-256 of what a metric is given of each text (prompt, text, fields), in hexadecimal."""
+    content = [{**each, "fields": dict(cast("Mapping[str, str]", each["fields"]))} for each in shown]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def write_definition(definition: Mapping[str, object]) -> str:

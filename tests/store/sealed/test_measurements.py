@@ -12,6 +12,7 @@ from rater.store.sealed.measurements import (
     NewMeasurement,
     delete_measurements,
     digest_measurements,
+    hash_shown,
     insert_measurements,
     insert_metric,
     log_measurements,
@@ -95,3 +96,10 @@ def test_deleted_values_leave_a_line_in_the_log(sealed: Engine, metric: KeptMetr
         assert read_metrics(session, 1) == []
         assert read_measurements(session, metric.id) == []
         assert read_logged_metrics(session, 1) == {}
+
+
+@pytest.mark.parametrize("other", [{"prompt": "q"}, {"text": "u"}, {"fields": {"a": "b"}}])
+def test_whatever_a_metric_is_given_is_part_of_the_hash(other: dict[str, object]) -> None:
+    shown: dict[str, object] = {"prompt": "p", "text": "t", "fields": {}}
+
+    assert hash_shown([shown]) != hash_shown([{**shown, **other}])
