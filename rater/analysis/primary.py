@@ -223,12 +223,10 @@ def analyze(  # noqa: PLR0913 (each argument is a table)
         progress: Told how many of how many bootstrap replicates are done, interval by interval.
 
     Raises:
-        RaterError: If the frame is not valid, an answer is not on its scale, or answers look like codes for
-            "no answer" or like choices of another coding; see `rater.analysis.diagnosis`.
+        RaterError: If the frame or an answer is not valid, or answers look like codes; see `diagnosis`.
     """
     prepared = prepare(frame, planned)
-    suspicious = diagnose_answers(prepared, planned)
-    require_usable(suspicious)
+    require_usable(suspicious := diagnose_answers(prepared, planned))
     frame, rated = _in_order(prepared.frame), _in_order(prepared.rated)
     exclusion = _exclude(rated, raters, planned)
     left_out = excluded_raters(exclusion)
@@ -237,9 +235,8 @@ def analyze(  # noqa: PLR0913 (each argument is a table)
     n, counts = _count(tested, planned), count_composites(included, planned.dimensions)
     everyone = judged_only(first_showings(frame))
     n_excluded = _count(everyone, planned).answers - n.answers
-    analyses = _analyze_dimensions(
-        included, tested, planned, progress, assigned=_assigned_to(included, assigned)
-    )
+    assigned = _assigned_to(included, assigned)
+    analyses = _analyze_dimensions(included, tested, planned, progress, assigned=assigned)
     dimensions, joint = _judge_both(_with_lengths(analyses, tested, planned, texts), planned)
     analysis = Analysis(
         diagnosis=complete_diagnosis(

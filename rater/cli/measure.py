@@ -4,6 +4,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from rater.measure.metric import Metric
     from rater.measure.run import MetricSummary
     from rater.measure.run import Progress as MeasureProgress
+    from rater.study.dimension import Dimension
+    from rater.study.study import Study
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -30,6 +33,19 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 @click.option("--text", "is_text", is_flag=True, help="Length, repetition, variety of words, readability.")
 @click.option("--words", help="Occurrences of these words, such as love,joy,family.")
 @click.option("--function", "function_spec", help="Your own function of a text, FILE.py:function.")
+@click.option("--classifier", "classifier_model", help="Text-classification model: its name or folder.")
+@click.option("--positive", help="Labels of the classifier that count, such as toxic,insult.")
+@click.option("--embedding", "embedding_model", help="Distance of embeddings: a model's name or folder.")
+@click.option(
+    "--reference", multiple=True, help="Text to compare with; may be repeated.  [default: the prompt]"
+)
+@click.option(
+    "--from",
+    "from_path",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Values of another program: a table, or a log of Inspect.",
+)
+@click.option("--column", help="Column of the values in the table, or scorer of the log.")
 @click.option("--judge", "judge_model", help="Ask this language model the raters' question.")
 @click.option("--base-url", help="Server of the judge, with OpenAI's interface.  [default: this machine]")
 @click.option(
@@ -102,24 +118,44 @@ def measure(
 
 def _the_only(given: Mapping[str, Any]) -> str:
     """Return the kind of metric that was given; exactly one may be, and options of a judge belong to it."""
-    kinds = {"--text": "is_text", "--words": "words", "--function": "function_spec", "--judge": "judge_model"}
+    kinds = {
+        "--text": "is_text",
+        "--words": "words",
+        "--function": "function_spec",
+        "--classifier": "classifier_model",
+        "--embedding": "embedding_model",
+        "--judge": "judge_model",
+        "--from": "from_path",
+    }
     chosen = [option for option, field in kinds.items() if given[field]]
     if len(chosen) != 1:
         what = f"{' and '.join(chosen)} were given" if chosen else "No metric was given"
         msg = f"{what}; give one of {', '.join(kinds)}."
         raise click.UsageError(msg)
     source = click.get_current_context().get_parameter_source
-    of_judge = [each for each in _OF_JUDGE if source(each) is ParameterSource.COMMANDLINE]
-    if chosen[0] != "--judge" and of_judge:
-        msg = f"--{of_judge[0].replace('_', '-')} is for a judge: use it with --judge."
-        raise click.UsageError(msg)
+    for names, allowed in _BELONGS:
+        typed = [each for each in names if source(each) is ParameterSource.COMMANDLINE]
+        if typed and chosen[0] not in allowed:
+            msg = f"--{typed[0].replace('_', '-')} cannot be used with {chosen[0]}, but with {allowed[0]}."
+            raise click.UsageError(msg)
     return chosen[0]
 
 
-_OF_JUDGE = (
-    "base_url", "key_variable", "dimension", "question", "points", "low", "high", "reasons", "repeats",
-    "at_once", "timeout", "max_tokens",
+_BELONGS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (
+        (
+            "base_url", "key_variable", "question", "points", "low", "high", "reasons", "repeats", "at_once",
+            "timeout", "max_tokens",
+        ),
+        ("--judge",),
+    ),
+    (("dimension",), ("--judge", "--from")),
+    (("column",), ("--from",)),
+    (("positive",), ("--classifier",)),
+    (("reference",), ("--embedding",)),
+    (("device",), ("--judge", "--classifier", "--embedding")),
 )  # fmt: skip
+"""Options that belong to some kinds of metrics only."""
 
 
 def _text(
@@ -144,6 +180,41 @@ def _function(
 ) -> "Mapping[str, Metric]":
     spec = given["function_spec"]
     return {name or _slug(spec.rpartition(":")[2]): _own_function(spec)}
+
+
+def _classifier(
+    _workspace: Workspace, _study_name: str, given: Mapping[str, Any], name: str | None
+) -> "Mapping[str, Metric]":
+    from rater.cli.metrics import split_words
+    from rater.measure.classifiers import Classifier
+
+    model = given["classifier_model"]
+    positive = None if given["positive"] is None else split_words(given["positive"], option="--positive")
+    return {name or _slug(Path(model).name): Classifier(model, positive, device=given["device"])}
+
+
+def _embedding(
+    _workspace: Workspace, _study_name: str, given: Mapping[str, Any], name: str | None
+) -> "Mapping[str, Metric]":
+    from rater.measure.classifiers import EmbeddingDistance
+
+    model, references = given["embedding_model"], given["reference"]
+    return {name or "embedding_distance": EmbeddingDistance(model, references, device=given["device"])}
+
+
+def _file(
+    workspace: Workspace, study_name: str, given: Mapping[str, Any], name: str | None
+) -> "Mapping[str, Metric]":
+    from rater.measure.judge_file import read_judge_file
+    from rater.measure.study_texts import read_item_texts
+
+    judged = None
+    if given["dimension"] is not None:
+        judged = _dimension(workspace.declared(study_name), study_name, given["dimension"])
+    texts = read_item_texts(workspace.sealed_url, study_name)
+    path = given["from_path"]
+    metric = read_judge_file(path, texts, column=given["column"], judged=judged)
+    return {name or _slug(path.stem): metric}
 
 
 def _judge(
@@ -193,13 +264,20 @@ def _question(
             raise click.UsageError(msg)
         asked = own_question(given["question"], points=given["points"], low=given["low"], high=given["high"])
         return JudgeQuestion(asked, labels, reasons=given["reasons"]), None
+    dimension = _dimension(study, study_name, given["dimension"])
+    return JudgeQuestion(dimension, labels, reasons=given["reasons"]), dimension.name
+
+
+def _dimension(study: "Study", study_name: str, name: str | None) -> "Dimension":
+    """Return a dimension by its name, or the primary one."""
     known = {each.name: each for each in study.dimensions}
-    # a composite score is primary where it is declared, and nobody is asked about it
-    name = given["dimension"] or (study.primary if study.primary in known else next(iter(known)))
+    if name is None:
+        # a composite score is primary where it is declared, and nobody is asked about it
+        name = study.primary if study.primary in known else next(iter(known))
     if name not in known:
         msg = f"--dimension is {name!r}, which raters of {study_name} are not asked.{nearest(name, known)}"
         raise RaterError(msg)
-    return JudgeQuestion(known[name], labels, reasons=given["reasons"]), name
+    return known[name]
 
 
 def _load(name: str, *, device: str | None) -> "TransformerBridge":
@@ -212,7 +290,10 @@ _SOURCES: "dict[str, Callable[[Workspace, str, Mapping[str, Any], str | None], M
     "--text": _text,
     "--words": _words,
     "--function": _function,
+    "--classifier": _classifier,
+    "--embedding": _embedding,
     "--judge": _judge,
+    "--from": _file,
 }
 
 

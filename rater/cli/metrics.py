@@ -27,7 +27,7 @@ class Scoring:
     function: Callable[[str], float]
 
 
-def split_words(words: str) -> list[str]:
+def split_words(words: str, *, option: str = "--words") -> list[str]:
     """Return the words of a comma-separated list (quoted as in CSV), sorted and without repetitions.
 
     Raises:
@@ -36,7 +36,7 @@ def split_words(words: str) -> list[str]:
     try:
         return sorted(set(split_names(words)))
     except RaterError as error:
-        msg = f"--words is {words!r}; valid: comma-separated words, such as love,joy"
+        msg = f"{option} is {words!r}; valid: comma-separated words, such as love,joy"
         raise StudyError(msg) from error
 
 

@@ -1,3 +1,5 @@
+from .classifiers import classifier as classifier
+from .classifiers import embedding_distance as embedding_distance
 from .judge import judge as judge
 from .metric import FunctionMetric as FunctionMetric
 from .metric import Measured as Measured

@@ -9,8 +9,11 @@ import numpy as np
 
 from rater.measure.metric import Shown, Unit
 from rater.publish.texts import published_text
-from rater.store.sealed.completions import KeptCompletion
+from rater.store.engine import disposing, reading
+from rater.store.sealed.completions import KeptCompletion, read_completions
 from rater.store.sealed.measurements import MeasuredTexts, hash_shown
+from rater.store.sealed.open import open_sealed
+from rater.store.sealed.studies import get_sealed_study, read_key
 from rater.study.study import Study
 
 
@@ -26,6 +29,20 @@ def shown_text(study: Study, completion: KeptCompletion) -> Shown:
     """Return what a metric is given of a completion."""
     item = study.rated_items[completion.cell.prompt_index]
     return Shown(item.prompt, published_text(study, completion.text), item.fields)
+
+
+def read_item_texts(sealed_url: str, study_name: str) -> dict[str, Shown]:
+    """Return what raters see of each published item, by its id; nothing before publication.
+
+    Raises:
+        NotGeneratedError: the study was not generated.
+    """
+    with disposing(open_sealed(sealed_url)) as engine, reading(engine) as session:
+        sealed = get_sealed_study(session, study_name)
+        completions = {each.id: each for each in read_completions(session, sealed.id)}
+        key = read_key(session, sealed.id)
+    study = Study.model_validate_json(sealed.canonical_json)
+    return {item: shown_text(study, completions[completion]) for item, completion in key.items()}
 
 
 def list_units(

@@ -4,7 +4,7 @@ Readability is by two formulas that need no dictionary of syllables. Both were f
 texts, so that they mean a school grade in English prose alone; in other languages they only order texts by
 the lengths of their words and sentences.
 
-Automated readability index (Smith & Senter 1967): :math:`4.71\, c/w + 0.5\, w/s - 21.43`.
+Automated readability index (Smith & Senter 1967, AMRL-TR-66-220): :math:`4.71\, c/w + 0.5\, w/s - 21.43`.
 Coleman–Liau index (Coleman & Liau 1975, J. Appl. Psychol. 60:283): :math:`5.88\, c/w - 29.6\, s/w - 15.8`.
 Here c is the number of letters and digits, w of words, and s of sentences.
 """

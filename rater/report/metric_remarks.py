@@ -111,6 +111,6 @@ def _error(found: MetricComparison, alpha: float) -> list[str]:
     else:
         remark = (
             f"No difference of its error between the arms was found ({with_interval(outcome)} points, "
-            f"{p_value(outcome.p)}); that is no evidence that there is none."
+            f"{p_value(outcome.p)}); this is not evidence that there is none."
         )
     return [remark]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from rater.measure.study_texts import read_item_texts
 from rater.study.study import Study
 from tests.cli.command import run
 from tests.measure.openai_server import Answer, serving
@@ -42,7 +43,7 @@ def test_a_function_of_ones_own_measures(tmp_path: Path, generated: Study, seale
         (("--words", "love", "--name", "My name"), "--name is 'My name'"),
         (("--words", ","), "--words is ','"),
         (("--function", "nothing.py:f"), "--function is 'nothing.py:f'"),
-        (("--text", "--points", "7"), "--points is for a judge"),
+        (("--text", "--points", "7"), "--points cannot be used with --text"),
         (("--judge", "m", "--dimension", "hapiness"), "--dimension is 'hapiness'"),
         (("--judge", "m", "--question", "How odd?"), "--low and --high"),
         (("--judge", "m", "--question", "Q?", "--dimension", "happiness"), "give one of them"),
@@ -97,6 +98,22 @@ def test_a_server_that_refuses_is_an_error_without_a_traceback(
     assert done.returncode == 2
     assert "refused a request: 401 No key." in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_values_of_a_file_belong_to_the_published_items(
+    tmp_path: Path, opened: Study, sealed_url: str
+) -> None:
+    items = read_item_texts(sealed_url, opened.name)
+    lines = [f"{item},{1 + len(shown.text) % 5}" for item, shown in items.items()]
+    (tmp_path / "my judge.csv").write_text("\n".join(["item,rating", *lines[1:], f"{next(iter(items))},9"]))
+
+    done = run(
+        "measure", opened.name, "--from", "my judge.csv", "--dimension", "happiness", "--sealed", sealed_url,
+        cwd=tmp_path,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "my_judge (happiness): 1 of 24 WITHOUT A VALUE: 1 × not an answer of the scale" in done.stdout
 
 
 def test_no_arm_is_printed(tmp_path: Path, generated: Study, sealed_url: str) -> None:

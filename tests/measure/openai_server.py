@@ -37,7 +37,7 @@ class Requests:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server sends: a completion, or a status with a body."""
+    """The answer of a server: a completion, or a status with a body."""
 
     text: str = ""
     status: int = 200

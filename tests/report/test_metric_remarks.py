@@ -26,7 +26,7 @@ def test_a_judge_who_knows_the_quality_is_not() -> None:
     text = told(np.clip(np.rint(texts()["quality"]), 1, 5))
 
     assert "chance: it cannot" not in text
-    assert "that is no evidence that there is none" in text
+    assert "this is not evidence that there is none" in text
 
 
 def test_failures_come_first_with_their_arms() -> None:

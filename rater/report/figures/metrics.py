@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rater.analysis.measures import MetricComparison
@@ -25,50 +26,60 @@ def sketch_metrics(compared: Sequence[MetricComparison], arms: Sequence[str], na
     for panel in panels.flat[len(shown) :]:
         panel.set_axis_off()
     for panel, each in zip(panels.flat, shown, strict=False):
-        for place, arm in enumerate(order):
-            points = [point for point in each.points if point.arm == arm]
-            colour, marker, _ = arm_style(place)
-            if points:
-                panel.plot(
-                    [point.mean_rating for point in points],
-                    [point.value for point in points],
-                    linestyle="none",
-                    marker=marker,
-                    color=colour,
-                    markersize=4,
-                    alpha=0.7,
-                    label=wrap(arm, 30, 1),
-                )
-        if each.is_on_scale:
-            ends = [*(point.mean_rating for point in each.points), *(point.value for point in each.points)]
-            panel.plot([min(ends), max(ends)], [min(ends), max(ends)], color=MUTED, linewidth=0.8, zorder=0)
-        panel.set_title(wrap(each.name, 24, 1))
-        panel.set_xlabel(wrap(f"mean rating, {each.dimension}", 30, 1))
-        panel.set_ylabel("value")
+        _draw_metric(panel, each, order)
     handles = {
         label: handle
         for panel in panels.flat
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
     }
     figure.legend(handles.values(), handles.keys(), loc="outside upper left", ncols=min(4, len(handles)))
-    left = len(drawn) - len(shown)
-    more = f" {counted(left, 'more metric')} not drawn." if left else ""
-    line = " The line is equality of judge and mean rating." if any(e.is_on_scale for e in shown) else ""
-    n = max(len(each.points) for each in shown)
-    noun = "pair" if shown[0].is_pairwise else "text"
+    correlations = [
+        f"{each.name} "
+        + ("not estimable" if each.correlation.estimate is None else number(each.correlation.estimate))
+        for each in shown
+    ]
     return Sketch(
         name=name,
         title="Metrics and judges next to the mean ratings",
-        caption=(
-            f"Each point is one of {counted(n, noun)}, by its mean rating and its value.{line} A difference "
-            f"between the arms alone makes the points rise together; within an arm it does not.{more}"
-        ),
-        alt="Rank correlations with the mean rating: "
-        + ", ".join(
-            f"{each.name} "
-            + ("not estimable" if each.correlation.estimate is None else number(each.correlation.estimate))
-            for each in shown
-        )
-        + ".",
+        caption=_caption(shown, n_left=len(drawn) - len(shown)),
+        alt=f"Rank correlations with the mean rating: {', '.join(correlations)}.",
         figure=figure,
+    )
+
+
+def _draw_metric(panel: Axes, found: MetricComparison, arms: Sequence[str]) -> None:
+    for place, arm in enumerate(arms):
+        points = [point for point in found.points if point.arm == arm]
+        colour, marker, _ = arm_style(place)
+        if points:
+            panel.plot(
+                [point.mean_rating for point in points],
+                [point.value for point in points],
+                linestyle="none",
+                marker=marker,
+                color=colour,
+                markersize=4,
+                alpha=0.7,
+                label=wrap(arm, 30, 1),
+            )
+    if found.is_on_scale:
+        values = [each for point in found.points for each in (point.mean_rating, point.value)]
+        panel.plot(
+            [min(values), max(values)], [min(values), max(values)], color=MUTED, linewidth=0.8, zorder=0
+        )
+    panel.set_title(wrap(found.name, 24, 1))
+    panel.set_xlabel(wrap(f"mean rating, {found.dimension}", 30, 1))
+    panel.set_ylabel("value")
+
+
+def _caption(shown: Sequence[MetricComparison], *, n_left: int) -> str:
+    noun = "pair" if shown[0].is_pairwise else "text"
+    n = max(len(each.points) for each in shown)
+    line = (
+        " The line is equality of judge and mean rating." if any(each.is_on_scale for each in shown) else ""
+    )
+    more = f" {counted(n_left, 'more metric')} not drawn." if n_left else ""
+    return (
+        f"Each point is one of {counted(n, noun)}, by its mean rating and its value.{line} A difference "
+        f"between the arms alone makes the points rise together; within an arm it does not.{more}"
     )
