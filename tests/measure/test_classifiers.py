@@ -4,6 +4,7 @@ Its values mean nothing: the tests hold the numbers to the same model called by 
 """
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -25,7 +26,8 @@ TEXTS = ["i love you .", "i hate you .", "love love love", "you"]
 
 def save(folder: Path, labels: list[str]) -> str:
     torch.manual_seed(1)
-    config = BertConfig(
+    make_config: Any = BertConfig
+    config = make_config(
         vocab_size=len(WORDS),
         hidden_size=16,
         num_hidden_layers=1,
@@ -39,7 +41,8 @@ def save(folder: Path, labels: list[str]) -> str:
     BertForSequenceClassification(config).save_pretrained(folder)
     words = Tokenizer(WordLevel({word: place for place, word in enumerate(WORDS)}, **UNKNOWN))
     words.pre_tokenizer = Whitespace()
-    PreTrainedTokenizerFast(tokenizer_object=words, model_max_length=32, **MARKS).save_pretrained(folder)
+    fast: Any = PreTrainedTokenizerFast
+    fast(tokenizer_object=words, model_max_length=32, **MARKS).save_pretrained(folder)
     return str(folder)
 
 
@@ -54,7 +57,8 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def by_hand(folder: str, text: str) -> torch.Tensor:
-    model = BertForSequenceClassification.from_pretrained(folder).eval()
+    model: Any = BertForSequenceClassification.from_pretrained(folder)
+    model.eval()
     ids = torch.tensor([[WORDS.index(word) for word in text.split()]])
     with torch.no_grad():
         logits: torch.Tensor = model(input_ids=ids).logits[0]
