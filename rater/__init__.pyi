@@ -28,10 +28,12 @@ from .study.practice_and_checks import AttentionCheck as AttentionCheck
 from .study.practice_and_checks import Practice as Practice
 from .study.practice_and_checks import ShuffledWords as ShuffledWords
 from .study.questionnaire import Question as Question
+from .study.scales import BestWorst as BestWorst
 from .study.scales import Choose as Choose
 from .study.scales import Likert as Likert
 from .study.scales import Number as Number
 from .study.scales import Pairwise as Pairwise
+from .study.scales import Ranking as Ranking
 from .study.scales import Slider as Slider
 from .study.study import Study as Study
 from .study.translation import DimensionTranslation as DimensionTranslation

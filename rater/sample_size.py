@@ -23,7 +23,7 @@ from rater.analysis.simulate import ModelSDs, Trials, difference_of, logits_of, 
 from rater.analysis.simulated_power import Assumed, Power, estimate_power
 from rater.errors import StudyError
 from rater.publish.booklets import assign_booklets
-from rater.publish.trials import CompletionIndex
+from rater.publish.trials import CompletionIndex, Trial
 from rater.study.design import Design
 from rater.study.forecast import forecast
 from rater.study.study import Study
@@ -181,7 +181,7 @@ def plan_power(
             )
             for target in TARGETS
         },
-        is_pairwise=design.n_texts > 1,
+        is_pairwise=study.is_pairwise,
         spread=planner.assumed.spread,
         last_look=planner.level if planner.level != study.analysis.alpha else None,
         assumptions=assumed,
@@ -268,19 +268,37 @@ class _Planner:
         return difference_of(high, self.assumed.scale, self.assumed.spread)
 
 
+_Assigned = tuple[int, float, CompletionIndex, CompletionIndex | None]
+"""Rater, place in the booklet, text, and the other text of a pair."""
+
+
+def _assign(study: Study, design: Design, rng: np.random.Generator) -> list[_Assigned]:
+    """Assign the design's booklets, and list the texts of trials that compare arms of the contrast."""
+    arms = tuple(study.arm_names.index(name) for name in study.contrast)
+    primary = study.dimensions.index(study.simulated_as(study.primary))
+    return [
+        (rater, place / len(booklet), *texts)
+        for rater, booklet in enumerate(assign_booklets(design, rng))
+        for place, trial in enumerate(booklet)
+        if trial.shown and not trial.is_repeat and trial.dimension in {None, primary}
+        for texts in _texts_of(trial, arms)
+    ]
+
+
+def _texts_of(trial: Trial, arms: tuple[int, ...]) -> list[tuple[CompletionIndex, CompletionIndex | None]]:
+    """Return all texts of a group with an arm of the contrast, or the one text or pair of such arms."""
+    if len(trial.shown) > 2:
+        return [] if set(trial.arms).isdisjoint(arms) else [(text, None) for text in trial.shown]
+    if not set(trial.arms) <= set(arms):
+        return []
+    first, *other = sorted(trial.shown, key=lambda completion: arms.index(completion.arm))
+    return [(first, other[0] if other else None)]
+
+
 def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
     """Assign the design's booklets and keep the trials of the contrast on the primary dimension."""
     arms = tuple(study.arm_names.index(name) for name in study.contrast)
-    primary = study.dimensions.index(study.simulated_as(study.primary))
-    assigned: list[tuple[int, float, CompletionIndex, CompletionIndex | None]] = []
-    for rater, booklet in enumerate(assign_booklets(design, rng)):
-        for place, trial in enumerate(booklet):
-            if trial.is_repeat or not trial.shown or trial.dimension not in {None, primary}:
-                continue
-            if not set(trial.arms) <= set(arms):
-                continue
-            first, *other = sorted(trial.shown, key=lambda completion: arms.index(completion.arm))
-            assigned.append((rater, place / len(booklet), first, other[0] if other else None))
+    assigned = _assign(study, design, rng)
     if not assigned:
         msg = f"No booklet of {design.n_raters} × {design.n_prompts} has a trial of the primary contrast."
         raise StudyError(msg)
@@ -294,7 +312,10 @@ def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
         return repetition * len(numbers) + own[item]
 
     def number(completion: CompletionIndex) -> int:
-        return (completion.prompt * 2 + (completion.arm == arms[0])) * design.n_samples + completion.sample
+        arm, n_arms = int(completion.arm == arms[0]), 2
+        if design.n_texts > 2:  # texts of other arms, too
+            arm, n_arms = completion.arm, design.n_arms
+        return (completion.prompt * n_arms + arm) * design.n_samples + completion.sample
 
     return Trials(
         rater=np.array([rater for rater, *_ in assigned]),
@@ -303,9 +324,12 @@ def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
         is_first=np.array([first.arm == arms[0] for _, _, first, _ in assigned]),
         other_item=(
             np.array([number(other) for *_, other in assigned if other is not None])
-            if design.n_texts > 1
+            if design.n_texts == 2
             else None
         ),
+        in_contrast=np.array([text.arm in arms for _, _, text, _ in assigned])
+        if design.n_texts > 2
+        else None,
         place=np.array([place for _, place, *_ in assigned]),
     )
 
@@ -355,6 +379,12 @@ def plan_concept_power(
         raise StudyError(msg)
     if given.drop_out:
         msg = f"drop_out is {given.drop_out:g}; the power over concepts is that of complete studies: 0"
+        raise StudyError(msg)
+    if study.n_texts > 2:
+        msg = (
+            f"dimensions put {study.n_texts} texts in order; the power over concepts is simulated for trials "
+            "of one text or two"
+        )
         raise StudyError(msg)
     judged, pilot, concepts = study.simulated_as(study.primary), given.pilot, ConceptSDs()
     scale, spread = (pilot.scale, pilot.spread) if pilot else (assume(judged), ModelSDs())

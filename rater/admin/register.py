@@ -159,7 +159,7 @@ def _timing(registrable: Registrable) -> str:
 def _hypotheses(study: Study) -> Iterator[str]:
     first, second = study.contrast
     dimension = study.primary_dimension
-    verb = "preferred" if study.is_pairwise else "rated"
+    verb = {"text": "rated", "pair": "preferred", "group": "ranked"}[study.trial_noun]
     yield (
         f"Primary hypothesis: on {_named(dimension)}, texts of arm "
         f"`{first}` and texts of arm `{second}` are {verb} differently. The claim is about "
@@ -212,7 +212,11 @@ def _contrast(contrast: PlannedContrast) -> str:
 def _design(study: Study) -> Iterator[str]:
     design = study.design
     yield _texts(study)
-    shows = "pairs of texts of two arms" if study.is_pairwise else "texts"
+    shows = {
+        "text": "texts",
+        "pair": "pairs of texts of two arms",
+        "group": f"groups of {study.n_texts} texts of different arms",
+    }[study.trial_noun]
     extras = [
         f"{n} {noun}"
         for n, noun in (

@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 
 from rater.study.composite import CompositeScore
 from rater.study.dimension import Dimension
-from rater.study.scales import AnswerScale, Likert, RangeScale, TargetScore, describe_preferences
+from rater.study.scales import (
+    AnswerScale,
+    Likert,
+    RangeScale,
+    TargetScore,
+    TextScores,
+    describe_preferences,
+)
 
 
 class Numbers(RangeScale):
@@ -25,7 +32,6 @@ ChoiceCoding: TypeAlias = Literal["signed", "1/0", "1/2"]
 class Preferences(AnswerScale):
     """External choices between two texts: from −strongest (the other arm) over 0 to +strongest."""
 
-    n_texts: ClassVar[int] = 2
     answer_unit: ClassVar[str] = "degrees of preference"
 
     strongest: int = 1
@@ -33,6 +39,11 @@ class Preferences(AnswerScale):
     """The coding in the table; None if not specified, and then signed coding is assumed."""
     is_named: bool = False
     """True if the user named the strongest preference; otherwise it is taken from the answers."""
+
+    @property
+    def n_texts(self) -> int:
+        """Two texts are compared."""
+        return 2
 
     @property
     def allows_tie(self) -> bool:
@@ -78,16 +89,35 @@ class Identified:
     scale: TargetScore
 
 
-Judged: TypeAlias = Dimension | Rated | CompositeScore | Identified
+@dataclass(frozen=True)
+class TextScore:
+    """A dimension on which raters put the texts of a trial in order, as the score of each text."""
+
+    name: str
+    question: str
+    scale: TextScores
+
+
+Judged: TypeAlias = Dimension | Rated | CompositeScore | Identified | TextScore
 """A dimension that raters judged, or a score that combines several."""
 
 
 def as_scored(judged: Judged) -> Judged:
-    """Return what is analysed: of a choice among labels whether the target was chosen."""
+    """Return what is analysed: whether the target among labels was chosen, or the scores of ordered texts."""
     scored = judged.scale.scored
-    if isinstance(judged, Dimension) and isinstance(scored, TargetScore):
+    if not isinstance(judged, Dimension):
+        return judged
+    if isinstance(scored, TargetScore):
         return Identified(judged.name, judged.question, scored)
+    if isinstance(scored, TextScores):
+        return TextScore(judged.name, judged.question, scored)
     return judged
+
+
+def n_together(judged: Judged) -> int:
+    """Return the number of texts that raters compared in one trial."""
+    scored = judged.scale.scored
+    return scored.n_together if isinstance(scored, TextScores) else judged.scale.n_texts
 
 
 def is_pairwise(judged: Judged) -> bool:

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from rater.analysis.intervals import REFERENCE, draw, n_replicates, percentile_interval, too_few_replicates
+from rater.analysis.arm_strengths import ArmRanking, ArmStrength, Quantify
+from rater.analysis.intervals import REFERENCE, draw, n_replicates
 from rater.analysis.preferences import pair_of
-from rater.analysis.results import Counts, Estimate, NotEstimable, Quantity
+from rater.analysis.results import Counts, NotEstimable
 
 Floats = NDArray[np.float64]
 FIRST, TIE, SECOND = 0, 1, 2
@@ -157,34 +158,6 @@ PUBLISHED = (
     + REFERENCE
 )
 
-NO_INTERVAL = "no interval: too few raters or prompts, or too few wins and losses, to resample"
-
-
-@dataclass(frozen=True)
-class ArmStrength:
-    """The strength of an arm relative to the control."""
-
-    arm: str
-    log_strength: Quantity
-    """The log odds that its text is preferred to the control's, where one of them is."""
-    beats_control: Quantity
-    """The share of choices against the control that it would win, neither counting as half."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ranking:
-    """All arms that met, from the strongest to the weakest."""
-
-    control: str
-    arms: tuple[ArmStrength, ...]
-    tie: Quantity | None
-    """0 where there is never a tie, 2 where equal arms tie in half of their meetings; None if none did."""
-    side: Quantity | None
-    """The effect of the left side on the log odds of being preferred; None if sides are unknown."""
-    n: Counts
-    method: str
-    reference: str = PUBLISHED
-
 
 @dataclass(frozen=True)
 class _Table:
@@ -216,7 +189,7 @@ def rank_arms(
     alpha: float,
     rng: np.random.Generator,
     progress: Callable[[int, int], None] | None = None,
-) -> Ranking | NotEstimable:
+) -> ArmRanking | NotEstimable:
     """Fit Davidson's model to all choices on a dimension; costs up to 2,000 small fits for the intervals.
 
     Intervals are percentiles of the pigeonhole bootstrap over raters and prompts, so that they hold for
@@ -308,8 +281,8 @@ def _resample(
     return fits
 
 
-def _describe(table: _Table, fit: Strengths, replicates: Sequence[Strengths], *, alpha: float) -> Ranking:
-    quantify = _Quantify(table.n, alpha)
+def _describe(table: _Table, fit: Strengths, replicates: Sequence[Strengths], *, alpha: float) -> ArmRanking:
+    quantify = Quantify(table.n, alpha, MODEL, PUBLISHED)
     control, *others = table.arms
     order = np.argsort(-fit.log_strength[0, 1:], kind="stable")
     tie = side = None
@@ -321,7 +294,7 @@ def _describe(table: _Table, fit: Strengths, replicates: Sequence[Strengths], *,
         words = "log odds that the left of two equal texts is preferred"
         drawn = [each.side for each in replicates if each.side is not None]
         side = quantify("side effect", words, float(fit.side[0]), drawn)
-    return Ranking(
+    return ArmRanking(
         control=control,
         arms=tuple(
             _against_control((control, others[index]), index + 1, fit, replicates, quantify=quantify)
@@ -330,32 +303,10 @@ def _describe(table: _Table, fit: Strengths, replicates: Sequence[Strengths], *,
         tie=tie,
         side=side,
         n=table.n,
+        model=MODEL,
         method="maximum likelihood on all choices; pigeonhole bootstrap over raters and prompts",
+        reference=PUBLISHED,
     )
-
-
-@dataclass(frozen=True)
-class _Quantify:
-    """Make a quantity of an estimate and its replicates."""
-
-    n: Counts
-    alpha: float
-
-    def __call__(self, name: str, estimand: str, value: float, drawn: list[Floats]) -> Quantity:
-        replicates = np.concatenate(drawn) if drawn else np.empty(0)
-        interval = percentile_interval(replicates, self.alpha) if replicates.size else None
-        why = too_few_replicates(replicates.size, self.alpha) if replicates.size else ""
-        return Estimate(
-            name=name,
-            estimand=estimand,
-            estimate=value,
-            interval=interval,
-            n=self.n,
-            method=f"{MODEL}; pigeonhole bootstrap over raters and prompts",
-            reference=PUBLISHED,
-            warnings=() if interval else (why or NO_INTERVAL,),
-            settings={"replicates": replicates.size},
-        )
 
 
 def _against_control(
@@ -364,7 +315,7 @@ def _against_control(
     fit: Strengths,
     replicates: Sequence[Strengths],
     *,
-    quantify: _Quantify,
+    quantify: Quantify,
 ) -> ArmStrength:
     """Return the strength of the arm at an index relative to the control, which is at 0."""
     control, arm = names

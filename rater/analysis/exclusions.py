@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis.contrast_data import first_showings, judged_only
+from rater.analysis.group_trials import PLACE, chosen_places
 from rater.analysis.quality import paces_of
 from rater.analysis.sentences import counted
 from rater.analysis.validation import as_numbers, flags, validate_frame
@@ -234,8 +235,13 @@ def _too_fast(blind: pd.DataFrame, min_seconds: float) -> dict[str, str] | None:
 
 
 def _straightlining(rows: pd.DataFrame, max_share: float) -> dict[str, str] | None:
-    """Find raters who gave the same answer, or chose the same side, in more than a share of their trials."""
+    """Find raters who gave the same answer, or chose the same side, in more than a share of their trials.
+
+    Of an order of several texts, the place of the text put first counts.
+    """
     rows = judged_only(first_showings(rows))
+    if PLACE in rows.columns:
+        rows = chosen_places(rows)
     if rows.empty:
         return None
     pressed = rows["answer"].to_numpy(dtype=np.float64)

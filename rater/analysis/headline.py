@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from rater.analysis.answer_scale import Judged, is_pairwise
+from rater.analysis.answer_scale import Judged, TextScore, is_pairwise, n_together
 from rater.analysis.contrast_data import are_few_paired
 from rater.analysis.crossed import FACTORS
 from rater.analysis.crossed import TEST as CROSSED
@@ -139,7 +139,7 @@ def write_headline(
     if is_of_labels:
         effect = _target_choices(planned.contrast, primary)
     else:
-        effect = _describe_effect(planned.contrast, primary, direction, pairwise=pairwise)
+        effect = _describe_effect(planned.contrast, primary, direction, judged=dimension)
     other_score = "" if other is None or has_one_score else _other_score(other, dimension.scale.answer_unit)
     bounds = bounds_of(primary.score, dimension)
     evidence = f"({_evidence(primary, direction, p_adjusted, bounds)}{other_score})"
@@ -161,14 +161,15 @@ def _conclude(dimension: Judged, contrast: tuple[str, str], verdict: Verdict, fo
         )
     if verdict == "equivalent":
         rated = "recognised equally often" if is_of_labels else "rated equivalently"
-        verb = "chosen equally often" if pairwise else rated
+        verb = "chosen equally often" if n_together(dimension) > 1 else rated
         return f"“{first}” and “{second}” were {verb} on {dimension.name}: the estimate is that {found}."
     better, worse = (first, second) if verdict == "higher" else (second, first)
     if is_of_labels:
         return f"“{better}” was recognised more often than “{worse}” on {dimension.name}: {found}."
     if pairwise:
         return f"“{better}” was preferred to “{worse}” on {dimension.name}: {found}."
-    return f"“{first}” was rated {verdict} than “{second}” on {dimension.name}: {found}."
+    rated = "placed" if isinstance(dimension, TextScore) else "rated"
+    return f"“{first}” was {rated} {verdict} than “{second}” on {dimension.name}: {found}."
 
 
 _CONCLUSIONS: dict[Conclusion, str] = {
@@ -240,14 +241,15 @@ def describe_spent_alpha(planned: Planned) -> str:
     )
 
 
-def _describe_effect(contrast: tuple[str, str], result: Result, direction: Verdict, *, pairwise: bool) -> str:
+def _describe_effect(contrast: tuple[str, str], result: Result, direction: Verdict, *, judged: Judged) -> str:
     """Describe the estimate in words that fit the scale and the score."""
-    if pairwise:
+    if is_pairwise(judged):
         return _preference(contrast, result, direction)
     if result.score == "net_superiority":
-        return _net_superiority(contrast[0], result, direction)
-    higher = "higher" if result.estimate >= 0 else "lower"
-    return f"answers to “{contrast[0]}” are {number(abs(result.estimate))} scale points {higher}"
+        rates = "places" if isinstance(judged, TextScore) else "rates"
+        return _net_superiority(contrast[0], result, direction, rates=rates)
+    higher, unit = "higher" if result.estimate >= 0 else "lower", judged.scale.answer_unit
+    return f"answers to “{contrast[0]}” are {number(abs(result.estimate))} {unit} {higher}"
 
 
 def _target_choices(contrast: tuple[str, str], result: Result) -> str:
@@ -272,16 +274,14 @@ def _preference(contrast: tuple[str, str], result: Result, direction: Verdict) -
     return f"{who} “{preferred}” by {number(abs(estimate))} degrees of preference on average"
 
 
-def _net_superiority(first: str, result: Result, direction: str) -> str:
+def _net_superiority(first: str, result: Result, direction: str, *, rates: str) -> str:
     estimate = -result.estimate if direction == "lower" else result.estimate
     opposite = "lower" if direction == "higher" else "higher"
     if estimate < 0:
         direction, opposite = opposite, direction
-    who = (
-        "this rater, shown one of each, rates" if result.n.raters == 1 else "a rater shown one of each rates"
-    )
+    who = "this rater, shown one of each," if result.n.raters == 1 else "a rater shown one of each"
     points = number(abs(100 * estimate), _digits(result))
-    return f"{who} “{first}” {direction} {points} percentage points more often than {opposite}"
+    return f"{who} {rates} “{first}” {direction} {points} percentage points more often than {opposite}"
 
 
 def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: Bounds | None) -> str:

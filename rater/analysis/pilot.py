@@ -17,6 +17,7 @@ from scipy import optimize
 from rater.analysis.answer_scale import Judged, as_scored, ends_of, is_pairwise
 from rater.analysis.contrast_data import first_showings, judged_only
 from rater.analysis.crossed import compare, free_components
+from rater.analysis.group_answers import GroupAnswers
 from rater.analysis.ordinal.clmm import fit_clmm, fit_levels
 from rater.analysis.ordinal.design import CannotFitError
 from rater.analysis.prepare import tell_texts_apart
@@ -38,6 +39,7 @@ from rater.analysis.simulate import (
 from rater.analysis.validation import NEEDED, require_on_scale, validate_frame
 from rater.errors import RaterError, listed
 from rater.names import normalise_name
+from rater.study.scales import TextScores
 
 Floats = NDArray[np.float64]
 MIN_SLOPE = 0.5
@@ -65,6 +67,9 @@ class Pilot:
 
 def assume(judged: Judged) -> AnswerModel:
     """Choose how levels become answers where nothing is known: five logits fill a line, as five points."""
+    scores = judged.scale.scored
+    if isinstance(scores, TextScores):
+        return GroupAnswers(scores.n_together, scores.response)
     if is_pairwise(judged):
         return PairwiseAnswers(tie=_usual_tie(judged), degrees=judged.scale.strongest)
     chance = judged.scale.chance
@@ -128,6 +133,9 @@ def learn(frame: pd.DataFrame, judged: Judged, *, contrast: tuple[str, str] | No
     if rows.empty:
         named = ", ".join(sorted(map(str, set(frame["dimension"])))) or "none"
         msg = f"The pilot has no answers on {judged.name}; its dimensions: {named}."
+        raise RaterError(msg)
+    if isinstance(judged.scale.scored, TextScores):
+        msg = f"{judged.name} puts texts in order; variances can be estimated from ratings or choices only"
         raise RaterError(msg)
     if is_pairwise(judged):
         return _from_choices(rows, judged)

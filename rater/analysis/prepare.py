@@ -165,7 +165,8 @@ def _restarts(frame: pd.DataFrame) -> tuple[str, ...]:
     if "position" not in frame.columns:
         return ()
     at = frame[frame["position"].notna()]
-    twice = at.duplicated(["rater", "dimension", "position"])
+    # the texts of a group share its position
+    twice = at.duplicated(["rater", "dimension", "position", *(("place",) if "place" in at.columns else ())])
     return tuple(sorted(set(at.loc[twice, "rater"].astype(str))))
 
 

@@ -25,6 +25,7 @@ from rater.analysis.diagnosis import Diagnosis, complete_diagnosis, require_usab
 from rater.analysis.equivalence import Equivalence, two_one_sided_tests
 from rater.analysis.exclusions import Exclusion, exclude, excluded_raters
 from rater.analysis.findings import diagnose_answers
+from rater.analysis.group_trials import has_groups, trial_numbers
 from rater.analysis.headline import (
     AllAnswers,
     Verdict,
@@ -338,10 +339,15 @@ def _count(tested: pd.DataFrame, planned: Planned) -> Counts:
         raters=tested["rater"].nunique(),
         prompts=concepts.n_prompts if concepts else tested["prompt"].nunique(),
         items=len(texts),
-        answers=len(without_composites(tested, planned.dimensions)),
+        answers=_count_answers(without_composites(tested, planned.dimensions)),
         cells=_compare(tested, planned, planned.in_order[0]).answers.count().cells,
         concepts=len(concepts.names) if concepts else 0,
     )
+
+
+def _count_answers(rows: pd.DataFrame) -> int:
+    """Count answers: a row each, or one for all texts of a trial."""
+    return np.unique(trial_numbers(rows)).size if has_groups(rows) else len(rows)
 
 
 def _compare(frame: pd.DataFrame, planned: Planned, judged: Judged) -> Compared:

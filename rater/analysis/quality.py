@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rater.analysis.group_trials import PLACE, chosen_places
 from rater.analysis.results import Counts
 from rater.errors import RaterError
 from rater.study.trial_times import Pace, TrialTime, pace_of
@@ -148,7 +149,7 @@ def _numbers(rows: pd.DataFrame, column: str) -> list[float | None]:
     return [None if missing else float(value) for value, missing in zip(values, values.isna(), strict=True)]
 
 
-BLIND = ("rater", "item", "prompt", "dimension", "answer", "position")
+BLIND = ("rater", "item", "prompt", "dimension", "answer", "position", "place")
 """The only columns that are read, where they are there."""
 
 
@@ -274,6 +275,8 @@ def _shares(judged: Judgements) -> Floats:
 def _longest_runs(rows: pd.DataFrame) -> dict[str, int]:
     if "position" not in rows.columns:
         return {}
+    if PLACE in rows.columns:  # of an order of texts, the place of the text put first
+        rows = chosen_places(rows)
     in_order = rows.sort_values(["rater", "position"], kind="stable")
     starts = (in_order["rater"] != in_order["rater"].shift()) | (
         in_order["answer"] != in_order["answer"].shift()

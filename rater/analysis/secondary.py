@@ -13,17 +13,20 @@ import pandas as pd
 from scipy import stats
 
 from rater.analysis.agreement import Agreement, measure_agreement
-from rater.analysis.answer_scale import Judged, is_pairwise
-from rater.analysis.bradley_terry import Ranking, rank_arms
+from rater.analysis.answer_scale import Judged, TextScore, is_pairwise
+from rater.analysis.arm_strengths import ArmRanking
+from rater.analysis.bradley_terry import rank_arms
 from rater.analysis.choices import LabelChoices, label_choices, with_label_codes
 from rater.analysis.concept_effects import ConceptEffects, concept_effects
 from rater.analysis.confidence import ConfidenceEffects, confidence_effects
 from rater.analysis.contrast_data import Ratings
 from rater.analysis.crossed import Compared, compare
 from rater.analysis.effects import effect_sizes
+from rater.analysis.group_trials import GroupCounts, count_groups, trial_numbers
 from rater.analysis.intervals import ProgressCallback, bounds_of
 from rater.analysis.multiple_comparisons import ArmContrast, make_contrasts
 from rater.analysis.ordinal.odds import ordinal_test
+from rater.analysis.plackett_luce import rank_arms_of_trials
 from rater.analysis.plan import Planned
 from rater.analysis.preferences import Preferred, as_single_texts, tie_rate, win_rate
 from rater.analysis.quality import RaterQuality, Retest, rate_raters, retest
@@ -130,8 +133,10 @@ class Details:
     """The ordinal mixed model's test of the planned contrast, with its odds ratio in the settings."""
     dose_response: DoseResponse | None
     """The trend over doses and its curve, where the plan gives arms a dose."""
-    ranking: Ranking | NotEstimable | None
-    """The ranking of arms from pairwise choices among more than two arms."""
+    ranking: ArmRanking | NotEstimable | None
+    """The ranking of arms from choices among more than two arms, or from orders of several texts."""
+    groups: GroupCounts | None
+    """Counts of first and last texts by arm and by place, where trials show several texts."""
     agreement: Agreement | NotEstimable
     quality: tuple[RaterQuality, ...]
     """Blind to the arms; empty where the order of two answers is unknown."""
@@ -170,7 +175,8 @@ def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Detai
         contrasts=_further_contrasts(data),
         ordinal=_ordinal(data),
         dose_response=_doses(data, of_doses),
-        ranking=_ranking(data, of_ranking) if pairwise else None,
+        ranking=_ranking(data, of_ranking),
+        groups=count_groups(data.frame, name) if isinstance(judged, TextScore) else None,
         agreement=agreement,
         quality=() if isinstance(agreement, NotEstimable) else _quality(data, single, points),
         retest=_retest(data),
@@ -214,8 +220,9 @@ def _effects(data: DimensionInput, rng: np.random.Generator) -> tuple[Quantity, 
 
 def _spread(data: DimensionInput) -> Spread | None:
     answers = data.compared.answers
-    # the spread of 0/1 scores is a function of their mean
-    if isinstance(answers, Preferred) or data.judged.scale.chance is not None:
+    # the spread of 0/1 scores is a function of their mean, and that of ranks is fixed in a trial
+    is_bound = data.judged.scale.chance is not None or isinstance(data.judged, TextScore)
+    if isinstance(answers, Preferred) or is_bound:
         return None
     return compare_spread(answers, data.judged, data.tested.primary, alpha=data.planned.alpha)
 
@@ -299,6 +306,9 @@ def _ordinal(data: DimensionInput) -> Outcome:
     if isinstance(answers, Preferred):
         reason = "texts were chosen between, not rated on points"
         return NotEstimable(test="ordinal mixed model", score="log_odds", reason=reason, n=answers.count())
+    if isinstance(data.judged, TextScore):
+        reason = "texts were put in order, so that the scores of one trial depend on each other"
+        return NotEstimable(test="ordinal mixed model", score="log_odds", reason=reason, n=answers.count())
     return ordinal_test(answers, alpha=planned.alpha)
 
 
@@ -316,9 +326,20 @@ def _doses(data: DimensionInput, rng: np.random.Generator) -> DoseResponse | Non
     )
 
 
-def _ranking(data: DimensionInput, rng: np.random.Generator) -> Ranking | NotEstimable | None:
+def _ranking(data: DimensionInput, rng: np.random.Generator) -> ArmRanking | NotEstimable | None:
     planned, judged = data.planned, data.judged
-    if len(_arms(data.frame, judged)) < 3:
+    if isinstance(judged, TextScore):
+        rows = data.frame[data.frame["dimension"] == judged.name]
+        return rank_arms_of_trials(
+            rows,
+            trial_numbers(rows),
+            judged.scale.response,
+            planned.control_arm,
+            alpha=planned.alpha,
+            rng=rng,
+            progress=data.progress,
+        )
+    if not is_pairwise(judged) or len(_arms(data.frame, judged)) < 3:
         return None
     return rank_arms(
         data.frame,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from rater.analysis.contrast_data import Ratings
+from rater.analysis.group_answers import GroupAnswers
 from rater.analysis.preferences import Preferred
 from rater.analysis.sentences import number
 
@@ -105,14 +106,15 @@ class PairwiseAnswers:
         return np.where(chosen, np.sign(difference) * strength, 0.0)
 
 
-AnswerModel: TypeAlias = Cuts | ContinuousAnswers | PairwiseAnswers
+AnswerModel: TypeAlias = Cuts | ContinuousAnswers | PairwiseAnswers | GroupAnswers
 
 
 @dataclass(frozen=True)
 class Trials:
     """The assignment of texts to raters, as codes from 0; arrays run over trials.
 
-    A pair is identified by its item of the first arm; its other item counts as ``other_item``.
+    A pair is identified by its item of the first arm; its other item counts as ``other_item``. A group of
+    texts has a row for each of them, one after another.
     """
 
     rater: Codes
@@ -122,6 +124,8 @@ class Trials:
     other_item: Codes | None = None
     place: Floats = field(default_factory=lambda: np.empty(0))
     """The relative position of a trial in its booklet, from 0 to below 1; empty without drop-out."""
+    in_contrast: NDArray[np.bool_] | None = None
+    """Of texts in groups, whether each is of one of the two arms; None where trials show one text or two."""
 
     def take(self, keep: NDArray[np.bool_]) -> "Trials":
         """Keep some of the trials; codes stay as they are."""
@@ -132,6 +136,7 @@ class Trials:
             is_first=self.is_first[keep],
             other_item=None if self.other_item is None else self.other_item[keep],
             place=self.place[keep] if self.place.size else self.place,
+            in_contrast=None if self.in_contrast is None else self.in_contrast[keep],
         )
 
 
@@ -172,6 +177,8 @@ def simulate(
             so that the effect averages exactly ``effect`` over the prompts (and texts) that are there.
     """
     effects = _draw(trials, spread or ModelSDs(), fixed, rng)
+    if isinstance(scale, GroupAnswers):
+        return _simulate_groups(trials, effects, effect, scale=scale, rng=rng)
     if trials.other_item is not None:
         assert isinstance(scale, PairwiseAnswers)  # noqa: S101 (the callers pair them)
         difference = (
@@ -194,6 +201,22 @@ def simulate(
     )
     answer = (scale.with_effect(effect) if isinstance(scale, Cuts) else scale).answer(level)
     return Ratings(CONTRAST, trials.rater, trials.prompt, trials.item, trials.is_first, answer)
+
+
+def _simulate_groups(
+    trials: Trials, effects: "_Effects", effect: float, *, scale: GroupAnswers, rng: np.random.Generator
+) -> Ratings:
+    """Put the texts of each trial in order; what all of them share, such as the rater's level, cancels."""
+    assert trials.in_contrast is not None  # noqa: S101 (the callers pair them)
+    side = np.where(trials.in_contrast, np.where(trials.is_first, 0.5, -0.5), 0.0)
+    level = (
+        (effect + effects.rater_arm[trials.rater] + effects.prompt_arm[trials.prompt]) * side
+        + effects.item[trials.item]
+        + rng.gumbel(size=side.size)
+    )
+    score = scale.answer(level.reshape(-1, scale.n_texts)).ravel()
+    ratings = Ratings(CONTRAST, trials.rater, trials.prompt, trials.item, trials.is_first, score)
+    return ratings.take(trials.in_contrast)
 
 
 @dataclass(frozen=True)
@@ -259,6 +282,8 @@ def difference_of(effect: float, scale: AnswerModel, spread: ModelSDs | None = N
     """Convert an effect in logits to the expected difference on a scale."""
     sd, (nodes, weights) = spread or ModelSDs(), special.roots_hermitenorm(_QUADRATURE_POINTS)
     weights = weights / weights.sum()
+    if isinstance(scale, GroupAnswers):
+        return scale.difference(effect, slope=math.hypot(sd.rater_arm, sd.prompt_arm), item=sd.item)[0]
     if isinstance(scale, PairwiseAnswers):
         apart = effect + sd.within_pair * nodes
         # P(d > tie) − P(d < −tie), for d logistic about its mean.
@@ -278,6 +303,9 @@ def net_superiority_of(effect: float, scale: AnswerModel, spread: ModelSDs | Non
     """
     if isinstance(scale, PairwiseAnswers):
         return difference_of(effect, scale, spread)
+    if isinstance(scale, GroupAnswers):
+        sd = spread or ModelSDs()
+        return scale.difference(effect, slope=math.hypot(sd.rater_arm, sd.prompt_arm), item=sd.item)[1]
     if not isinstance(scale, Cuts):
         return None
     sd, (nodes, weights) = spread or ModelSDs(), special.roots_hermitenorm(_FEW_POINTS)

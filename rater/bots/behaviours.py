@@ -1,6 +1,6 @@
 """Behaviours of simulated raters, who know no more of a text than a rater does."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
@@ -22,7 +22,7 @@ class Asked:
     texts: tuple[str, ...]
     dimension: str
     values: tuple[float, ...]
-    """The values of the buttons, in order; empty for a slider or a number."""
+    """The answers that can be pressed, in order; empty for a slider or a number."""
     lowest: float = 0
     highest: float = 100
     step: float = 1
@@ -37,6 +37,10 @@ class TextQuality:
     """½ for a text of the first arm of the contrast, −½ for the second, 0 for another."""
 
 
+AnswerFrom = Callable[[Sequence[float], np.random.Generator], float]
+"""The levels of the texts shown, in logits, and the source of the noise → an answer."""
+
+
 @dataclass(frozen=True)
 class ResponseModel:
     """The response model of a rehearsal: how texts differ and how raters respond to them."""
@@ -44,9 +48,9 @@ class ResponseModel:
     qualities: Mapping[ShownText, TextQuality]
     passing: Mapping[ShownText, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
     """The answers that pass attention checks and practice, by dimension."""
-    answers: Mapping[str, Callable[[float], float]] = field(default_factory=dict)
-    """Functions from logits to an answer, by dimension; for pairs, of the right level minus the left; for a
-    choice among labels, to 1 if the target is recognised, else 0."""
+    answers: Mapping[str, AnswerFrom] = field(default_factory=dict)
+    """Functions from the levels of a trial's texts to an answer, by dimension; for a choice among labels, to
+    1 if the target is recognised, else 0."""
     targets: Mapping[ShownText, Mapping[str, float]] = field(default_factory=dict)
     """The target of each text in a choice among labels, by dimension."""
     sd_severity: float = 1.0
@@ -80,9 +84,8 @@ class Attentive:
             return _on_step(asked, (low + high) / 2)
         qualities = self._model.qualities
         of_texts = [qualities.get((asked.prompt, text), TextQuality(0, 0)) for text in asked.texts]
-        levels = [quality.level + self._slope * quality.side for quality in of_texts]
-        perceived = levels[0] + self._severity if len(levels) == 1 else levels[1] - levels[0]
-        answer = self._model.answers[asked.dimension](perceived + self._rng.logistic())
+        levels = [each.level + self._slope * each.side + self._severity for each in of_texts]
+        answer = self._model.answers[asked.dimension](levels, self._rng)
         target = self._model.targets.get((asked.prompt, asked.texts[0]), {}).get(asked.dimension)
         if target is not None:
             # in one order, whatever the order on the page of a rater with a random id

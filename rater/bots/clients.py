@@ -16,7 +16,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from rater.bots.behaviours import Asked, Character, Judge, seconds_on_a_text
-from rater.bots.html_forms import APPLIES_NOT, BotPage, Field, read_page
+from rater.bots.html_forms import ANSWER, APPLIES_NOT, BotPage, Field, read_page
 from rater.errors import StateError
 from rater.rendering.shown import shown_key
 from rater.store.engine import writing
@@ -152,20 +152,33 @@ def _fill(bot: Bot, page: BotPage) -> dict[str, str]:
         shown_s = seconds_on_a_text(bot.character, bot.rng)
         sent |= dict(zip(page.times, (f"{shown_s * 1000:.0f}", "50", "0"), strict=False))
     for asked in page.fields():
-        answer = _answer(bot, page, asked)
-        if answer is not None:
-            sent[asked.name] = answer
+        if asked.name not in sent:
+            sent |= _answer(bot, page, asked)
     return sent | page.button
 
 
-def _answer(bot: Bot, page: BotPage, field: Field) -> str | None:
+def _answer(bot: Bot, page: BotPage, field: Field) -> dict[str, str]:
+    """Return the value of a field, or those of all fields of an order of texts; empty to leave it out."""
     if field.dimension is not None:
+        dimension = next(each for each in bot.protocol.dimensions if each.name == field.dimension)
+        if dimension.scale.ranks:
+            return _put_in_order(bot, page, dimension)
         may_opt_out = any(option.value == APPLIES_NOT for option in field.options)
         if may_opt_out and bot.rng.uniform() < SHARE_NOT_APPLICABLE:
-            return APPLIES_NOT
-        return _judge(bot, page, field, field.dimension)
+            return {field.name: APPLIES_NOT}
+        return {field.name: _judge(bot, page, field)}
     if field.is_confidence and bot.rng.uniform() < SHARE_WITHOUT_CONFIDENCE:
-        return None
+        return {}
+    return {field.name: _answer_other(bot, field)}
+
+
+def _put_in_order(bot: Bot, page: BotPage, dimension: Dimension) -> dict[str, str]:
+    """Return the place of the text of each rank, in the fields of the ranks."""
+    value = bot.judge(_asked_about(dimension, page.prompt, page.texts))
+    return {f"{ANSWER}{dimension.name}.{rank}": place for rank, place in enumerate(f"{value:.0f}", start=1)}
+
+
+def _answer_other(bot: Bot, field: Field) -> str:
     if field.is_about_rater and not field.options:
         return _describe_itself(bot, field)
     if not field.options:
@@ -182,12 +195,13 @@ def _describe_itself(bot: Bot, field: Field) -> str:
     return str(int(bot.rng.integers(math.ceil(field.lowest), math.floor(field.highest) + 1)))
 
 
-def _judge(bot: Bot, page: BotPage, field: Field, dimension: str) -> str:
+def _judge(bot: Bot, page: BotPage, field: Field) -> str:
     ends = (
         0.0 if field.lowest is None else field.lowest,
         100.0 if field.highest is None else field.highest,
     )
-    value = bot.judge(Asked(page.prompt, page.texts, dimension, field.numbers, *ends, step=field.step))
+    name = field.dimension or ""
+    value = bot.judge(Asked(page.prompt, page.texts, name, field.numbers, *ends, step=field.step))
     pressed = (option.value for option in field.options if option.value in {f"{value:g}", str(value)})
     return next(pressed, f"{value:g}")
 
@@ -262,13 +276,17 @@ def _draw_given(question: Question, rng: np.random.Generator) -> Given:
 
 
 def _asked(protocol: Protocol, view: TrialView, dimension: Dimension) -> Asked:
-    scale, numbers = dimension.scale, dimension.scale.number_range
     keys = [shown_key(protocol, view.prompt, text) for text in view.texts]
+    return _asked_about(dimension, keys[0][0], tuple(text for _, text in keys))
+
+
+def _asked_about(dimension: Dimension, prompt: str, texts: tuple[str, ...]) -> Asked:
+    scale, numbers = dimension.scale, dimension.scale.number_range
     return Asked(
-        prompt=keys[0][0],
-        texts=tuple(text for _, text in keys),
+        prompt=prompt,
+        texts=texts,
         dimension=dimension.name,
-        values=tuple(float(choice.value) for choice in scale.choices),
+        values=tuple(map(float, scale.all_answers)),
         lowest=scale.lowest,
         highest=scale.highest,
         step=1 if numbers is None else numbers.step,

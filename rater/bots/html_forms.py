@@ -43,8 +43,8 @@ class Field:
 
     @property
     def dimension(self) -> str | None:
-        """The dimension asked; None for other questions."""
-        return self.name.removeprefix(ANSWER) if self.name.startswith(ANSWER) else None
+        """The dimension asked; None for other questions. A rank of an order of texts has its number, too."""
+        return self.name.removeprefix(ANSWER).split(".")[0] if self.name.startswith(ANSWER) else None
 
     @property
     def is_confidence(self) -> bool:

@@ -4,14 +4,22 @@ It is the crossed random-effects model of `rater power`: raters, prompts and tex
 difference between the arms from rater to rater and from prompt to prompt.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rater.analysis.pilot import assume
 from rater.analysis.simulate import Cuts, ModelSDs, logits_of
-from rater.bots.behaviours import Character, Judge, ResponseModel, ShownText, TextQuality, make_judge
+from rater.bots.behaviours import (
+    AnswerFrom,
+    Character,
+    Judge,
+    ResponseModel,
+    ShownText,
+    TextQuality,
+    make_judge,
+)
 from rater.errors import StudyError
 from rater.publish.texts import published_text
 from rater.rehearse.temp_databases import SyntheticKey, TempStudy
@@ -69,10 +77,25 @@ def make_judges(
     return [make_judge(simulated.character(number), model, stream) for number, stream in enumerate(streams)]
 
 
-def _answer(dimension: Dimension, effect: float) -> Callable[[float], float]:
+def _answer(dimension: Dimension, effect: float) -> AnswerFrom:
+    """Return how bots answer: by the level of one text, the difference of two, or the order of several.
+
+    Gumbel noise on the levels of several texts gives the orders of the Plackett–Luce model (Yellott 1977, J.
+    Math. Psychol. 15:109–144), and differences of it are the logistic noise of the others.
+    """
+    scale = dimension.scale
+    if scale.ranks:
+        return lambda levels, rng: scale.answer_from(
+            np.argsort(-(np.array(levels) + rng.gumbel(size=len(levels)))).tolist()
+        )
     assumed = assume(dimension)
     simulated = assumed.with_effect(effect) if isinstance(assumed, Cuts) else assumed
-    return lambda level: float(simulated.answer(np.array([level]))[0])
+
+    def answer(levels: Sequence[float], rng: np.random.Generator) -> float:
+        perceived = levels[0] if len(levels) == 1 else levels[1] - levels[0]
+        return float(simulated.answer(np.array([perceived + rng.logistic()]))[0])
+
+    return answer
 
 
 def _logits(study: Study, points: float) -> float:

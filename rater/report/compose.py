@@ -14,6 +14,7 @@ from rater.report.sections.data import (
     first_warnings,
     texts_section,
 )
+from rater.report.sections.groups import groups_section
 from rater.report.sections.inputs import Findings
 from rater.report.sections.integrity import (
     amendments_section,
@@ -134,6 +135,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         exclusions_section(findings),
         contrasts_section(findings),
         doses_section(findings),
+        groups_section(findings),
         ranking_section(findings),
         *secondary,
         metrics_section(findings),

@@ -160,11 +160,14 @@ class Number(_Measured):
     """A number that a rater types."""
 
     widget: ClassVar[Widget] = "number"
-    seconds_per_answer: ClassVar[float] = SECONDS_PER_NUMBER
-
     kind: Literal["number"] = "number"
     unit: Label | None = None
     """Unit, shown after the number. (rater)"""
+
+    @property
+    def seconds_per_answer(self) -> float:
+        """The seconds that working out a number and typing it take."""
+        return SECONDS_PER_NUMBER
 
     @property
     def number_range(self) -> NumberRange:

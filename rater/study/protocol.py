@@ -28,6 +28,8 @@ from rater.study.visit import BlindingQuestion, Endings, Recruitment, ScreeningQ
 Revising = Literal["all", "last", "none"]
 Rendering = Literal["plain", "markdown"]
 Reasoning = Literal["hidden", "folded", "shown"]
+TrialNoun = Literal["text", "pair", "group"]
+"""The noun for a trial: one text, a pair of texts, or a group of several."""
 MAX_FINAL_COMMENT = 5_000
 """Characters of the comment at the end; longer ones are cut."""
 
@@ -144,6 +146,11 @@ class Protocol(Declaration):
         """True if a trial shows two texts."""
         return self.n_texts == 2
 
+    @property
+    def trial_noun(self) -> TrialNoun:
+        """The noun that pages count trials with."""
+        return "text" if self.n_texts == 1 else "pair" if self.n_texts == 2 else "group"
+
     def questions(self, when: When) -> tuple[QuestionnaireQuestion, ...]:
         """Return the questions about the raters that are asked before or after the trials."""
         return tuple(each for each in self.questionnaire if each.when == when)
@@ -159,7 +166,11 @@ class Protocol(Declaration):
         names = (dimension.name for dimension in self.dimensions)
         require_different("dimensions", names, "give each its own name")
         if len({dimension.scale.n_texts for dimension in self.dimensions}) > 1:
-            msg = "dimensions has Pairwise and other scales; a trial shows either two texts or one"
+            shown = ", ".join(f"{each.name} {each.scale.n_texts}" for each in self.dimensions)
+            msg = (
+                f"dimensions differ in the number of texts that a trial shows ({shown}); give all of them "
+                "scales of one number of texts"
+            )
             raise ValueError(msg)
         return self
 
@@ -327,8 +338,11 @@ def require_answers(place: str, accepted: Mapping[str, tuple[float, float]], pro
         dimension = _require_dimension(f"{place}.accepted", name, protocol)
         scale = dimension.scale
         for end in ends:
-            if not scale.lowest <= end <= scale.highest:
-                msg = f"{place}.accepted[{name!r}] has {end:g}; valid: {scale.lowest:g} to {scale.highest:g}"
+            # an end of a range of points may lie between them, but an order of texts is a code
+            is_valid = scale.is_valid(end) if scale.ranks else scale.lowest <= end <= scale.highest
+            if not is_valid:
+                valid = scale.describe_values() if scale.ranks else f"{scale.lowest:g} to {scale.highest:g}"
+                msg = f"{place}.accepted[{name!r}] has {end:g}; valid: {valid}"
                 raise ValueError(msg)
         if not scale.is_ordered and ends[0] != ends[1]:
             msg = (

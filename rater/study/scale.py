@@ -14,7 +14,7 @@ from rater.study.declaration import Declaration
 from rater.study.fields import Fields, fill_all
 from rater.study.typed_numbers import write_number
 
-Widget: TypeAlias = Literal["points", "choices", "labels", "slider", "number"]
+Widget: TypeAlias = Literal["points", "choices", "labels", "slider", "number", "ranks"]
 """The form control that shows a scale."""
 
 # choosing an answer and continuing, and working out a number and typing it: our assumptions
@@ -84,14 +84,17 @@ class NumberRange:
 class AnswerScale(ABC):
     """A scale of answers: one that a study declares, or one of external ratings."""
 
-    n_texts: ClassVar[int] = 1
-    """The number of texts that a trial shows and an answer compares."""
     answer_unit: ClassVar[str] = "scale points"
     """The unit of answers and of differences between them."""
     is_ordered: ClassVar[bool] = True
     """True if a higher answer means more; False for labels."""
     has_known_ends: ClassVar[bool] = True
     """True if the lowest and highest answers are those of the scale, False if they come from the ratings."""
+
+    @property
+    def n_texts(self) -> int:
+        """The number of texts that a trial shows and an answer compares."""
+        return 1
 
     @property
     def levels(self) -> Sequence[Choice]:
@@ -115,7 +118,7 @@ class AnswerScale(ABC):
 
     @property
     def scored(self) -> "AnswerScale":
-        """The scale of what is analysed; another one where answers are compared with a correct one."""
+        """The scale of what is analysed; another one where answers are correct or not, or orders of texts."""
         return self
 
     @property
@@ -167,7 +170,11 @@ class StudyScale(Declaration, AnswerScale):
     """A scale that raters answer on."""
 
     widget: ClassVar[Widget]
-    seconds_per_answer: ClassVar[float] = SECONDS_PER_CHOICE
+
+    @property
+    def seconds_per_answer(self) -> float:
+        """The seconds that an answer takes."""
+        return SECONDS_PER_CHOICE
 
     @property
     def hides_numbers(self) -> bool:
@@ -183,6 +190,16 @@ class StudyScale(Declaration, AnswerScale):
     def number_range(self) -> NumberRange | None:
         """The numbers that can be typed or moved to; None where answers are pressed."""
         return None
+
+    @property
+    def ranks(self) -> Sequence[str]:
+        """The labels of the ranks that are given to texts, from best to worst; none on another scale."""
+        return []
+
+    @property
+    def all_answers(self) -> Sequence[int]:
+        """All answers where they can be pressed; none where a number is typed or moved."""
+        return [choice.value for choice in self.choices]
 
     @property
     def lowest(self) -> float:
@@ -205,6 +222,19 @@ class StudyScale(Declaration, AnswerScale):
     def score(self, value: float, place: int) -> float:  # noqa: ARG002 (one text has one place)
         """Return what an answer is for one of the texts shown, by its place from 0."""
         return value
+
+    def rank(self, value: float, place: int) -> int | None:  # noqa: ARG002 (no text is ranked)
+        """Return the rank that an answer gives to the text in a place (from 0), if it gives one."""
+        return None
+
+    def answer_from(self, order: Sequence[int]) -> float:
+        """Return the answer of a rater who puts the texts in an order: places from 0, from best to worst.
+
+        Raises:
+            TypeError: If texts are not put in order on this scale.
+        """
+        msg = f"{type(self).__name__} does not put {len(order)} texts in order"
+        raise TypeError(msg)
 
     def name_value(self, value: float) -> str:
         """Return an answer as raters are shown it again."""

@@ -1,7 +1,7 @@
 """All scales that a study can declare, and their union.
 
-`scale` has their base. `number_scales` has scales on which one text gets a number, and `text_choices` has
-choices among texts, and `label_choice` a choice among labels.
+`scale` has their base. `number_scales` has scales on which one text gets a number, `text_choices` has choices
+among texts, `rankings` has orders of them, and `label_choice` a choice among labels.
 """
 
 from typing import Annotated
@@ -10,6 +10,7 @@ from pydantic import Discriminator, Tag
 
 from rater.study.label_choice import Choose, TargetScore
 from rater.study.number_scales import Likert, Number, Slider
+from rater.study.rankings import BestWorst, Ranking, TextScores
 from rater.study.scale import (
     SECONDS_PER_CHOICE,
     SECONDS_PER_NUMBER,
@@ -27,6 +28,7 @@ __all__ = [
     "SECONDS_PER_CHOICE",
     "SECONDS_PER_NUMBER",
     "AnswerScale",
+    "BestWorst",
     "Choice",
     "Choose",
     "Likert",
@@ -34,15 +36,17 @@ __all__ = [
     "NumberRange",
     "Pairwise",
     "RangeScale",
+    "Ranking",
     "Scale",
     "Slider",
     "StudyScale",
     "TargetScore",
+    "TextScores",
     "Widget",
     "describe_preferences",
 ]
 
-_CLASSES: tuple[type[StudyScale], ...] = (Likert, Slider, Number, Choose, Pairwise)
+_CLASSES: tuple[type[StudyScale], ...] = (Likert, Slider, Number, Choose, Pairwise, BestWorst, Ranking)
 CLASS_NAMES: dict[str, str] = {each.model_fields["kind"].default: each.__name__ for each in _CLASSES}
 """The class of each kind of scale. Pydantic adds the kind to the place of a value in a study."""
 
@@ -57,10 +61,14 @@ Scale = Annotated[
     | Annotated[Slider, Tag("slider")]
     | Annotated[Number, Tag("number")]
     | Annotated[Choose, Tag("choose")]
-    | Annotated[Pairwise, Tag("pairwise")],
+    | Annotated[Pairwise, Tag("pairwise")]
+    | Annotated[BestWorst, Tag("best_worst")]
+    | Annotated[Ranking, Tag("ranking")],
     Discriminator(
         _which_scale,
         custom_error_type="not_a_scale",
-        custom_error_message="a Likert(…), Slider(…), Number(…), Choose(…) or Pairwise(…)",
+        custom_error_message=(
+            "a Likert(…), Slider(…), Number(…), Choose(…), Pairwise(…), BestWorst(…) or Ranking(…)"
+        ),
     ),
 ]

@@ -13,7 +13,6 @@ class Pairwise(StudyScale):
     """A choice between two texts that are shown together; an answer is negative for the left one."""
 
     widget: ClassVar[Widget] = "choices"
-    n_texts: ClassVar[int] = 2
     answer_unit: ClassVar[str] = "degrees of preference"
 
     kind: Literal["pairwise"] = "pairwise"
@@ -21,6 +20,11 @@ class Pairwise(StudyScale):
     """Label of the answer "neither"; None to require a choice. (rater)"""
     degrees: Annotated[tuple[Label, ...], Field(max_length=4), InOrder] = ()
     """Labels of degrees of preference, from weakest to strongest; empty for a plain choice. (rater)"""
+
+    @property
+    def n_texts(self) -> int:
+        """Two texts are compared."""
+        return 2
 
     @property
     def strongest(self) -> int:

@@ -64,6 +64,14 @@ class DimensionTranslation(Declaration):
     """Label of the answer "none of these". (rater)"""
     degrees: tuple[Label, ...] | None = None
     """Labels of degrees of preference, from weakest to strongest. (rater)"""
+    best: Label | None = None
+    """Label of the best text. (rater)"""
+    worst: Label | None = None
+    """Label of the worst text. (rater)"""
+    top: Label | None = None
+    """Label of the first rank. (rater)"""
+    bottom: Label | None = None
+    """Label of the last rank. (rater)"""
 
 
 class Translation(Declaration):

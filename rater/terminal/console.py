@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from string import ascii_uppercase
+from string import ascii_lowercase, ascii_uppercase
 from typing import TextIO
 
 import click
@@ -176,6 +176,8 @@ def show_question(console: Console, dimension: Dimension, before: Judgement | No
         for value, label in ((numbers.minimum, numbers.low), (numbers.maximum, numbers.high)):
             if label:
                 rows.add_row(Text(f"{value:>4g}", style="bold"), Text(sanitize_for_display(label)))
+    for rank, label in enumerate(dimension.scale.ranks, start=1):
+        rows.add_row(Text(f"letter {rank}", style="bold"), Text(sanitize_for_display(label)))
     console.print(rows, width=_width(console))
     console.print(Text(key_help(dimension, before), style="dim"), width=_width(console))
 
@@ -208,7 +210,11 @@ def needs_enter(dimension: Dimension) -> bool:
 def key_help(dimension: Dimension, before: Judgement | None) -> str:
     """Return a line that explains the keys."""
     keys = [choice.key for choice in dimension.scale.choices]
-    if (numbers := dimension.scale.number_range) is not None:
+    if dimension.scale.ranks:
+        valid = (
+            f"{len(dimension.scale.ranks)} letters in this order, such as {_example(dimension)}, and Enter"
+        )
+    elif (numbers := dimension.scale.number_range) is not None:
         unit = f" {numbers.unit}" if numbers.unit else ""
         steps = "" if numbers.step == 1 else f" in steps of {numbers.step:g}"
         valid = f"{numbers.minimum:g}–{numbers.maximum:g}{unit}{steps} and Enter"
@@ -222,11 +228,19 @@ def key_help(dimension: Dimension, before: Judgement | None) -> str:
     return f"{sanitize_for_display(valid)} to answer{cannot}{applies_not}{keep} · u back · q quit"
 
 
+def _example(dimension: Dimension) -> str:
+    """Return the letters of an answer that puts texts in order."""
+    letters = ascii_lowercase[: dimension.scale.n_texts]
+    return "".join(letters[int(digit) - 1] for digit in f"{dimension.scale.highest:.0f}")
+
+
 def named(dimension: Dimension, judgement: Judgement) -> str:
     """Name an answer by the key it was given with."""
     value = judgement.value
     if judgement.not_applicable:
         return NOT_APPLICABLE
+    if dimension.scale.ranks and value is not None:
+        return dimension.scale.name_value(value)
     return next(
         (key for key, (meant, _) in answer_keys(dimension).items() if meant == value),
         "" if value is None else f"{value:g}",
@@ -408,4 +422,4 @@ def is_answer(dimension: Dimension, pressed: str) -> bool:
 
 
 def _typed_number(dimension: Dimension, typed: str) -> float | None:
-    return None if dimension.scale.number_range is None else dimension.scale.parse(typed)
+    return None if dimension.scale.choices else dimension.scale.parse(typed)

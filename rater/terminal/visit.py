@@ -61,8 +61,8 @@ class Around:
 
     @property
     def trial(self) -> str:
-        """The word for a trial: text or pair."""
-        return "pair" if self.protocol.is_pairwise else "text"
+        """The word for a trial: text, pair or group."""
+        return self.protocol.trial_noun
 
     def practise(self, rater_session: RaterSession) -> bool:
         """Let the rater practise, twice if necessary; False if the rater failed, which is stored."""

@@ -100,6 +100,11 @@ _JOINED = {
     "other_arm": Meaning("The arm of that other text.", "sealed"),
     "arm_is_left": Meaning("Whether the arm's text was on the left.", "sealed"),
     "place": Meaning("Place of the arm's text among those of its trial, from 1.", "sealed"),
+    "rank": Meaning(
+        "Rank that the answer gives the arm's text, from 1 for the best; the worst of a best–worst answer "
+        "has the last rank; empty for texts without a rank.",
+        "sealed",
+    ),
 }
 _GUESSES = {
     GuessChoice.FIRST: "changed",
@@ -229,11 +234,12 @@ def other_columns(n_texts: int) -> tuple[str, ...]:
 
     An answer to a pair is one row: ``answer`` is above 0 where the text of ``arm`` was preferred, and
     ``arm_is_left`` is whether it was on the left. An answer to more texts is a row for each of them:
-    ``answer`` is what it is for the row's text, and ``place`` where that text was on the page, from 1.
+    ``answer`` is its score for the row's text, ``place`` is where that text was on the page, from 1, and
+    ``rank`` is the rank that it was given, if any.
     """
     if n_texts == 1:
         return ()
-    return ("other_item", "other_arm", "arm_is_left") if n_texts == _PAIR else ("place",)
+    return ("other_item", "other_arm", "arm_is_left") if n_texts == _PAIR else ("place", "rank")
 
 
 def joined_meanings(columns: Iterable[str]) -> dict[str, Meaning]:
@@ -276,7 +282,10 @@ def join_answers(rows: Sequence[AnswerRow], opened: Opened, arm_of: ArmOf) -> pd
         elif n_texts == 1:
             joined += values
         else:
-            joined += [(*own, text.place + 1) for own, text in zip(values, shown, strict=True)]
+            ranks = [None if row.answer is None else scale.rank(row.answer, text.place) for text in shown]
+            joined += [
+                (*own, text.place + 1, rank) for own, text, rank in zip(values, shown, ranks, strict=True)
+            ]
     return _typed(pd.DataFrame(joined, columns=[*ANSWER_COLUMNS, *other_columns(n_texts)]))
 
 
@@ -322,7 +331,11 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         for name in ("is_repeat", "cannot_judge", "not_applicable", "arm_is_left")
         if name in frame.columns
     ]
-    whole = ("confidence", "shown_ms", "first_render_ms", "hidden_ms")
+    whole = [
+        name
+        for name in ("confidence", "shown_ms", "first_render_ms", "hidden_ms", "rank")
+        if name in frame.columns
+    ]
     return frame.astype({"answer": np.float64, **dict.fromkeys(flags, bool), **dict.fromkeys(whole, "Int64")})
 
 

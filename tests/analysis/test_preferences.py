@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from rater.analysis.answer_scale import Preferences, Rated
-from rater.analysis.bradley_terry import Ranking
+from rater.analysis.arm_strengths import ArmRanking
 from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, DimensionAnalysis, analyze
 from rater.analysis.quasi_f import two_way
@@ -120,7 +120,7 @@ def test_more_than_two_arms_are_ranked_with_intervals_over_raters_and_prompts() 
     found = only(choices(arms=3), replace(PLANNED, contrast=("strong", "unsteered")))
 
     ranking = found.details.ranking
-    assert isinstance(ranking, Ranking)
+    assert isinstance(ranking, ArmRanking)
     assert [each.arm for each in ranking.arms] == ["strong", "steered"]
     for each in ranking.arms:
         assert isinstance(each.beats_control, Estimate)
@@ -152,7 +152,7 @@ def test_the_rankings_interval_covers_a_crossed_truth() -> None:
         rater, prompt = (frame[c].str[1:].astype(int).to_numpy() for c in ("rater", "prompt"))
         felt = lean[rater, prompt, arm] - lean[rater, prompt, other] + rng.logistic(0, 1, len(frame))
         found = only(frame.assign(answer=np.sign(felt))).details.ranking
-        assert isinstance(found, Ranking)
+        assert isinstance(found, ArmRanking)
         quantity = (
             found.arms[0].log_strength if found.arms[0].arm == "steered" else found.arms[1].log_strength
         )

@@ -51,7 +51,9 @@ def test_an_attentive_bot_passes_a_check(asked: Asked, passing: tuple[float, flo
 
 def test_an_attentive_bot_prefers_the_text_of_the_higher_quality() -> None:
     qualities = {("Once", " low"): TextQuality(-3, 0), ("Once", " high"): TextQuality(3, 0)}
-    model = ResponseModel(qualities, answers={"preference": lambda level: 1.0 if level > 0 else -1.0})
+    model = ResponseModel(
+        qualities, answers={"preference": lambda levels, _: 1.0 if levels[1] > levels[0] else -1.0}
+    )
     judge = Attentive(model, rng())
     left, right = (
         Asked("Once", texts, "preference", (-1.0, 1.0)) for texts in ((" high", " low"), (" low", " high"))
@@ -82,7 +84,7 @@ def test_an_attentive_bot_chooses_the_target_it_recognises_and_else_any_other_la
     shown = ("It was", " a wedding.")
 
     def chosen(recognises: float) -> set[float]:
-        model = ResponseModel({}, answers={"which": lambda _: recognises}, targets={shown: {"which": 2}})
+        model = ResponseModel({}, answers={"which": lambda *_: recognises}, targets={shown: {"which": 2}})
         judge = Attentive(model, np.random.default_rng(1))
         return {judge(Asked(shown[0], (shown[1],), "which", (3, 1, 2, 0))) for _ in range(40)}
 

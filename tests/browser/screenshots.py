@@ -24,7 +24,7 @@ from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.dimension import Dimension
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
-from rater.study.scales import Likert, Number, Pairwise, Slider
+from rater.study.scales import BestWorst, Likert, Number, Pairwise, Ranking, Scale, Slider
 from rater.study.state import State
 from rater.study.visit import BlindingQuestion, Ending, Endings, ScreeningQuestion
 
@@ -103,6 +103,31 @@ PAIR = WHOLE.model_copy(
         ),
     }
 )
+
+
+def _comparing(question: str, scale: Scale) -> Protocol:
+    """Return a study of one question about several texts."""
+    dimension = Dimension(name="happiness", question=question, scale=scale, cannot_judge=True)
+    update = {"title": "Which text is happiest?", "screening": (), "practice": (), "dimensions": (dimension,)}
+    return WHOLE.model_copy(update=update)
+
+
+BEST_WORST = _comparing(
+    "Which text is the happiest, and which is the least happy?",
+    BestWorst(texts=4, best="Happiest", worst="Least happy"),
+)
+RANKING = _comparing(
+    "Put the texts in order, the happiest first.", Ranking(texts=3, top="happiest", bottom="least happy")
+)
+SAME_PROMPT = tuple(
+    ("I hate you because", text)
+    for text in (
+        TEXTS[0],
+        " you left without a word, and the house has been quiet since.",
+        " you always win at chess, even when you let me take a move back. I hope that you never stop.",
+        " you never listen. I said so twice.",
+    )
+)
 ARABIC = WHOLE.model_copy(
     update={
         "title": "ما مدى سعادة هذه النصوص؟",
@@ -165,6 +190,8 @@ def served() -> Iterator[str]:
         texts = tuple(zip(PROMPTS, TEXTS, strict=True))
         for slug, shown in (("whole", WHOLE), ("many", MANY), ("pair", PAIR)):
             publish(url, slug, shown, texts, state="open")
+        publish(url, "best-worst", BEST_WORST, SAME_PROMPT, state="open")
+        publish(url, "ranking", RANKING, SAME_PROMPT[:3], state="open")
         publish(url, "arabic", ARABIC, (ARABIC_TEXTS,) * 1, state="open")
         publish(url, "closed", WHOLE, texts, state="closed")
         with serving(url, Path(folder)) as address:
@@ -222,7 +249,13 @@ def walk(page: Page, address: str) -> Iterator[str]:
 
 
 def _other_pages(page: Page, address: str) -> Iterator[str]:
-    for slug, name in (("many", "trial-many"), ("pair", "trial-pair"), ("arabic", "trial-rtl")):
+    for slug, name in (
+        ("many", "trial-many"),
+        ("pair", "trial-pair"),
+        ("best-worst", "trial-best-worst"),
+        ("ranking", "trial-ranking"),
+        ("arabic", "trial-rtl"),
+    ):
         page.goto(f"{address}/s/{slug}/consent")
         page.locator("button[value=agree]").click()
         page.locator("button.primary").click()

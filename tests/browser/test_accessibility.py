@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 OPTIONS = {"resultTypes": ["violations"], "rules": {"color-contrast-enhanced": {"enabled": True}}}
 COLOURS = {**OPTIONS, "runOnly": ["color-contrast", "color-contrast-enhanced"]}
-N_PAGES = 20
+N_PAGES = 22
 
 
 @pytest.fixture

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.model
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
-STEERED = {"kind": "steered", "additions": [{"prompt": "Love", "coeff": 8, "act_name": 6, "position": "back"}]}
+STEERED = {
+    "kind": "steered",
+    "additions": [{"prompt": "Love", "coeff": 8, "act_name": 6, "position": "back"}],
+}
 DEEP = (Turn("user", "My name is Ada."), Turn("assistant", "Hello Ada!"), Turn("user", "Name a colour."))
 OPEN = (Turn("system", "Be brief."), Turn("user", "Name a fruit."), Turn("user", "Why?"))
 SHORT = (Turn("user", "Name a river."),)

@@ -6,6 +6,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 from scipy import stats
 
+from rater.analysis.arm_strengths import ArmRanking
 from rater.analysis.primary import analyze
 from rater.analysis.results import Result
 from rater.bots.behaviours import Character
@@ -13,8 +14,11 @@ from rater.errors import StateError
 from rater.rehearse import SimulatedRaters, rehearse, rehearse_many
 from rater.sample_size import power_as_planned
 from rater.study.analysis_plan import AnalysisPlan, CoprimaryTest
+from rater.study.arms import Steered, XVector
 from rater.study.composite import Composite
+from rater.study.dimension import Dimension
 from rater.study.questionnaire import Question
+from rater.study.scales import BestWorst, Ranking
 from rater.study.study import Study
 
 
@@ -203,3 +207,71 @@ def test_bots_answer_about_themselves_and_moderators_are_tested(
     assert [each.name for each in analysis.moderations] == ["field", "age"]
     assert all(each.n_unknown == 0 for each in analysis.moderations)
     assert isinstance(analysis.moderations[1].interactions[0].outcome, Result)
+
+
+BEST_WORST = BestWorst(texts=4, best="happiest", worst="least happy")
+RANKING = Ranking(texts=3, top="happiest", bottom="least happy")
+
+
+@pytest.fixture
+def of_groups(
+    study: Study, seal_completions: Callable[[Study], None], request: pytest.FixtureRequest
+) -> Study:
+    """A study of twelve prompts whose trials show all arms."""
+    doses = [
+        Steered(
+            name=f"dose-{dose:.0f}", additions=(XVector("Quokka prompt", "Numbat prompt", coeff=dose, at=17),)
+        )
+        for dose in (1.0, 2.0, 3.0)[: request.param.texts - 1]
+    ]
+    dimension = Dimension(name="happiness", question="Which is happiest?", scale=request.param)
+    changed = study.model_copy(
+        update={
+            "dimensions": (dimension,),
+            "arms": (study.arms[0], *doses),
+            "prompts": tuple(f"{prompt} {n}" for prompt in study.prompts for n in range(3)),
+            "analysis": AnalysisPlan(contrast=("dose-1", "zebra-arm")),
+        }
+    )
+    declared = Study(
+        **{name: getattr(changed, name) for name in type(changed).model_fields if getattr(changed, name)}
+    )
+    seal_completions(declared)
+    return declared
+
+
+@pytest.mark.parametrize("of_groups", [BEST_WORST, RANKING], indirect=True, ids=["best-worst", "ranking"])
+def test_bots_put_the_texts_of_a_group_in_order_on_pages(of_groups: Study, sealed_url: str) -> None:
+    simulated = SimulatedRaters(
+        n_raters=6, effect=1.1, seed=1, characters=("random", "lazy", "double-tabbing")
+    )
+
+    seen = rehearse(sealed_url, of_groups.name, simulated, progress=lambda _: None)
+
+    n = of_groups.n_texts
+    assert seen.progress.n_finished == 6
+    assert set(seen.frame.groupby(["rater", "position"]).size()) == {n}
+    by_trial = seen.frame.groupby(["rater", "position"])["answer"].agg(["min", "max", "sum"])
+    assert by_trial.drop_duplicates().to_numpy().tolist() == [[-1, 1, 0]]
+    found = analyze(seen.frame, seen.plan, assigned=seen.assigned).dimensions[0]
+    assert isinstance(found.primary, Result)
+    assert found.primary.estimate > 0
+    assert isinstance(found.details.ranking, ArmRanking)
+    assert found.details.groups is not None
+    assert sum(arm.first for arm in found.details.groups.arms) == found.details.groups.n_trials
+
+
+@pytest.mark.parametrize("of_groups", [BEST_WORST, RANKING], indirect=True, ids=["best-worst", "ranking"])
+def test_bots_who_perceive_the_order_of_groups_are_detected_and_others_are_at_chance(
+    of_groups: Study, sealed_url: str
+) -> None:
+    guessing = SimulatedRaters(n_raters=8, effect=0, seed=3)
+    perceiving = SimulatedRaters(n_raters=8, effect=1.1, seed=3)
+
+    by_chance, found = (
+        rehearse_many(sealed_url, of_groups.name, simulated, 12, progress=lambda _: None)
+        for simulated in (guessing, perceiving)
+    )
+
+    assert by_chance.n_found <= 3
+    assert found.share > 0.8

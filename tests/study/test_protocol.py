@@ -35,7 +35,7 @@ PREFERENCE = Dimension(name="preference", question="Which is happier?", scale=Pa
 
 
 def test_a_trial_shows_one_text_or_two_but_not_both_kinds(declare: Declare) -> None:
-    with pytest.raises(ValidationError, match="Pairwise and other scales"):
+    with pytest.raises(ValidationError, match="differ in the number of texts"):
         declare(dimensions=[HAPPINESS, PREFERENCE])
 
 

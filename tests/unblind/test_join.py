@@ -8,6 +8,7 @@ from rater.analysis.primary import analyze
 from rater.store.engine import disposing, open_engine, reading, writing
 from rater.store.rating.frame import AnswerRow
 from rater.store.rating.schema import Comment, Guess, QuestionnaireAnswer, Rater
+from rater.study.scales import Ranking
 from rater.study.study import Study
 from rater.study.visit import GuessChoice, LeavingReason
 from rater.unblind import ANSWER_COLUMNS, permuted
@@ -124,17 +125,12 @@ def test_a_choice_is_turned_to_the_arm_that_is_first_in_the_study(
     assert set(frame["arm_is_left"]) == {True, False}
 
 
-def _best(value: float, place: int) -> float:
-    """Score an answer that is the place of the best text, from 0."""
-    return float(value == place)
-
-
 def test_an_answer_to_three_texts_is_a_row_for_each_with_its_place_and_what_the_answer_is_for_it() -> None:
     arms = {"c": "base", "a": "steered", "b": "other"}
     study = SimpleNamespace(
         arm_names=["base", "steered", "other"],
         n_texts=3,
-        dimensions=[SimpleNamespace(name="happiness", scale=SimpleNamespace(score=_best))],
+        dimensions=[SimpleNamespace(name="happiness", scale=Ranking(texts=3, top="first", bottom="last"))],
     )
     opened = cast(
         "Opened", SimpleNamespace(study=study, cells=dict.fromkeys("abc", SimpleNamespace(sample=2)))
@@ -144,7 +140,7 @@ def test_an_answer_to_three_texts_is_a_row_for_each_with_its_place_and_what_the_
     common |= {"first_render_ms": 5, "hidden_ms": 0, "answered_at": NOW, "first_answered_at": NOW}
     rows = [
         AnswerRow("ada", ("a", "b", "c"), "We", {}, "happiness", position, answer, **common)
-        for position, answer in ((1, 0.0), (2, None))
+        for position, answer in ((1, 132.0), (2, None))
     ]
 
     frame = join_answers(rows, opened, lambda _, item: arms[item])
@@ -155,7 +151,9 @@ def test_an_answer_to_three_texts_is_a_row_for_each_with_its_place_and_what_the_
         ("a", "steered", 1),
         ("b", "other", 2),
     ]
-    assert frame["answer"][:3].tolist() == [0.0, 1.0, 0.0]
+    assert frame["answer"][:3].tolist() == [0.0, 1.0, -1.0]
+    assert frame["rank"][:3].tolist() == [2, 1, 3]
+    assert frame["rank"][3:].isna().all()
     assert frame["answer"][3:].isna().all()
     assert frame["cannot_judge"].tolist() == [False] * 3 + [True] * 3
 

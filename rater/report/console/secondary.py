@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 
 from rater.analysis.agreement import Agreement
-from rater.analysis.answer_scale import is_pairwise
+from rater.analysis.answer_scale import n_together
+from rater.analysis.arm_strengths import ArmRanking
 from rater.analysis.confidence import ConfidenceEffects
 from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, DimensionAnalysis
@@ -66,12 +67,23 @@ def secondary_lines(results: DimensionAnalysis) -> list[str]:
     if details.dose_response is not None:
         lines += _trend_lines(details.dose_response)
     lines += confidence_lines(details.confidence)
+    lines += _strength_lines(details.ranking)
     lines += prediction_line(details.reliability.raters)
     if details.spread is not None and details.spread.ratio is not None:
         sds = ", ".join(f"{arm} {number(sd)}" for arm, sd in details.spread.sds)
         interval = ends(details.spread.ratio_interval)
         lines.append(f"Spread (SD): {sds}; ratio {number(details.spread.ratio)} ({interval})")
     return [*lines, *_agreement_lines(details.agreement)]
+
+
+def _strength_lines(ranking: ArmRanking | NotEstimable | None) -> list[str]:
+    """Return the strengths of all arms in one line."""
+    if ranking is None:
+        return []
+    if isinstance(ranking, NotEstimable):
+        return [f"Strengths of the arms: {ranking.sentence}"]
+    strengths = ", ".join(f"{each.arm} {with_interval(each.log_strength)}" for each in ranking.arms)
+    return [f"Log strengths against {ranking.control} ({ranking.model}): {strengths}"]
 
 
 def moderator_lines(analysis: Analysis) -> list[str]:
@@ -218,7 +230,7 @@ def looks_line(looks: Sequence[Seen], planned: Planned) -> str:
 def odds_lines(results: DimensionAnalysis) -> list[str]:
     """Return the odds ratio of the ordinal mixed model, or why there is none; empty for choices."""
     ordinal = results.details.ordinal
-    if is_pairwise(results.dimension):
+    if n_together(results.dimension) > 1:
         return []
     if isinstance(ordinal, NotEstimable):
         return [f"Ordinal mixed model (secondary): {ordinal.sentence}"]

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import rater
 from rater.analysis.agreement import Agreement
-from rater.analysis.answer_scale import is_pairwise
+from rater.analysis.answer_scale import n_together
 from rater.analysis.blinding import Blinding
 from rater.analysis.composites import composites_of
 from rater.analysis.equivalence import REFERENCE as SCHUIRMANN
@@ -81,7 +81,8 @@ def _ratings(findings: Findings) -> str:
 def _study(study: StudyFacts, findings: Findings) -> str:
     n, dimension = findings.analysis.n, findings.primary.dimension
     arms = "; ".join(f"“{arm.name}”: {arm.description}" for arm in study.arms)
-    shown = "two completions side by side" if is_pairwise(dimension) else "one completion at a time"
+    n_texts = n_together(dimension)
+    shown = "one completion at a time" if n_texts == 1 else f"{n_texts} completions side by side"
     source = (
         f"Completions were sampled from {study.model} ({study.sampling}) under"
         if study.model

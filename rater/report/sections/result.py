@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from rater.analysis.answer_scale import is_pairwise
+from rater.analysis.answer_scale import is_pairwise, n_together
 from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import compare_with_sesoi
 from rater.analysis.plan import Planned
@@ -37,14 +37,16 @@ from rater.report.sections.inputs import (
     warnings_of,
 )
 
+_SMALL = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
+
 
 def describe_design(findings: Findings) -> str:
     """Describe the task, the scale and the planned contrast."""
     found, planned, study = findings.primary, findings.analysis.planned, findings.about.study
     first, second = planned.contrast
-    pairwise = is_pairwise(found.dimension)
-    shown = "two texts side by side" if pairwise else "one text at a time"
-    blind = "blind to their arms" if pairwise else "blind to its arm"
+    n_texts = n_together(found.dimension)
+    shown = "one text at a time" if n_texts == 1 else f"{_SMALL.get(n_texts, n_texts)} texts side by side"
+    blind = "blind to its arm" if n_texts == 1 else "blind to their arms"
     if study is None:
         rated = f"Raters rated {shown}"
     else:
@@ -74,13 +76,19 @@ def explain_score(findings: Findings) -> str:
                 f"The difference is the mean answer to {first} minus the mean answer to {second}, in scale "
                 "points, as a linear mixed model of all answers estimates it; 0 means no difference."
             )
-        unit = "degrees of preference" if pairwise else "scale points"
+        unit = findings.primary.dimension.scale.answer_unit
         return f"The difference is the mean over rater × prompt cells, in {unit}; 0 means no difference."
     if pairwise:
         return (
             f"Net superiority is the share of choices for {first} minus the share for {second}, in "
             f"percentage points: 100 if {first} is always chosen, 0 if both are chosen equally often, −100 "
             "if it is never chosen."
+        )
+    if n_together(findings.primary.dimension) > 1:
+        return (
+            f"Net superiority is P({first} placed above) − P({first} placed below) for a text of {first} and "
+            f"one of {second}, both from the same prompt and rater, in percentage points: 100 if always "
+            "above, 0 if above as often as below, −100 if always below. Equal scores count for neither."
         )
     return (
         f"Net superiority is P({first} rated higher) − P({first} rated lower) for a text of {first} and one "

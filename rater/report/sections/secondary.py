@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rater.analysis.bradley_terry import Ranking
+from rater.analysis.arm_strengths import ArmRanking
 from rater.analysis.multiple_comparisons import ArmContrast
 from rater.analysis.results import NotEstimable, Result
 from rater.analysis.sentences import SCORE_LABELS, coverage, sentence
@@ -127,7 +127,7 @@ def _curve_table(response: DoseResponse, findings: Findings) -> Table:
 
 
 def ranking_section(findings: Findings) -> Section | None:
-    """Show the strength of each arm in pairwise choices among more than two arms."""
+    """Show the strength of each arm in choices among more than two arms, or in orders of several texts."""
     ranking = findings.primary.details.ranking
     if ranking is None:
         return None
@@ -140,14 +140,16 @@ def ranking_section(findings: Findings) -> Section | None:
         for each in (ranking.tie, ranking.side)
         if each is not None
     ]
-    blocks.append(Prose(f"Method: {sentence(ranking.method)} Reference: {ranking.reference}."))
+    blocks.append(
+        Prose(f"Method: {ranking.model} model. {sentence(ranking.method)} Reference: {ranking.reference}.")
+    )
     warned = warnings_of([(arm.arm, arm.log_strength) for arm in ranking.arms])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     return Section("ranking", title, blocks)
 
 
-def _strengths_table(ranking: Ranking) -> Table:
+def _strengths_table(ranking: ArmRanking) -> Table:
     rows = [
         (arm.arm, with_interval(arm.log_strength), with_interval(arm.beats_control)) for arm in ranking.arms
     ]

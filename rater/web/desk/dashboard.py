@@ -283,8 +283,8 @@ def _places_left(seen: Overview) -> tuple[CountRow, ...]:
 
 
 def _trial(seen: Overview) -> str:
-    """Return what a trial of a study shows: a text or a pair."""
-    return "pair" if seen.study.protocol.is_pairwise else "text"
+    """Return what a trial of a study shows: a text, a pair or a group."""
+    return seen.study.protocol.trial_noun
 
 
 def _guesses(session: Session, study: PublishedStudy) -> tuple[CountRow, ...]:

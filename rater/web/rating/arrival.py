@@ -20,7 +20,7 @@ from rater.store.rating.monitoring import with_shown_length
 from rater.store.rating.raters import Offer
 from rater.store.rating.studies import read_protocol_at
 from rater.study.duration import stated_minutes
-from rater.study.protocol import Protocol
+from rater.study.protocol import Protocol, TrialNoun
 from rater.web import language, rate_limits, security
 from rater.web.markdown import render_markdown
 from rater.web.rating import flow, forms, notices
@@ -37,7 +37,7 @@ class LandingPage(Page):
 
     template = "landing.html"
 
-    is_pairwise: bool
+    noun: TrialNoun
     n_texts: int
     n_minutes: int
     consent_url: str
@@ -166,7 +166,7 @@ def _landing_page(visit: Visit, offer: raters.Offer) -> LandingPage:
     return LandingPage(
         frame=frame_of(visit),
         title=visit.protocol.title,
-        is_pairwise=visit.protocol.is_pairwise,
+        noun=visit.protocol.trial_noun,
         n_texts=offer.n_trials,
         n_minutes=estimate_minutes(offer, visit.protocol),
         consent_url=_url_with_arrival(visit, Place("consent")),

@@ -14,7 +14,7 @@ from rater.store.rating import steps
 from rater.store.rating.frame import ABOUT_ALL, AskedText, read_asked
 from rater.store.rating.sessions import RaterSession
 from rater.store.rating.trials import TrialView, first_revisable, view_trials
-from rater.study.protocol import MAX_FINAL_COMMENT, Protocol
+from rater.study.protocol import MAX_FINAL_COMMENT, Protocol, TrialNoun
 from rater.study.visit import BlindingQuestion, GuessChoice, LeavingReason
 from rater.web.language import Direction, blinding_of, direction_of, thanks_of
 from rater.web.markdown import render_markdown
@@ -36,7 +36,7 @@ class FinishPage(Page):
 
     template = "finish.html"
 
-    is_pairwise: bool
+    noun: TrialNoun
     n_texts: int
     revisable: tuple["GivenAnswer", ...]
     """The texts, or pairs, whose answers can still be changed."""
@@ -99,7 +99,7 @@ class LeavePage(Page):
 
     template = "leave.html"
 
-    is_pairwise: bool
+    noun: TrialNoun
     n_saved: int
     may_stop: bool
     """True if stopping is possible: raters who rated every text can only withdraw."""
@@ -178,7 +178,7 @@ def finish(slug: str) -> str:
         FinishPage(
             frame=frame_of(visit),
             title=visit.protocol.title,
-            is_pairwise=visit.protocol.is_pairwise,
+            noun=visit.protocol.trial_noun,
             n_texts=rater_session.n_trials,
             revisable=tuple(
                 given_answer(view, visit.protocol, flow.url_of(slug, Place("trial", view.position)))
@@ -283,7 +283,7 @@ def leave(slug: str) -> str:
         LeavePage(
             frame=frame_of(visit),
             title=visit.protocol.title,
-            is_pairwise=visit.protocol.is_pairwise,
+            noun=visit.protocol.trial_noun,
             n_saved=rater_session.n_answered,
             may_stop=not rater_session.has_finished,
             back_url=flow.url_of(slug, flow.current_place(visit)),

@@ -115,6 +115,13 @@ _MILLISECONDS = re.compile(r"[0-9]{1,15}")
 _OTHER_FIELDS = {"submission_id", "shown_ms", "first_render_ms", "hidden_ms", "go"}
 
 Problem = Literal["missing", "wrong"]
+NO_PLACE = "0"
+"""The digit of a rank that no text has yet, in an order of texts that was begun."""
+
+
+def rank_field(dimension: str, rank: int) -> str:
+    """Return the name of the field with the place of the text that has a rank, from 1."""
+    return f"{ANSWER}{dimension}.{rank}"
 
 
 @dataclass(frozen=True)
@@ -203,6 +210,11 @@ def read_trial_form(form: MultiDict[str, str], dimensions: Sequence[Dimension]) 
         for dimension in dimensions
         for prefix in (ANSWER, COMMENT, UNABLE, INAPPLICABLE, CONFIDENCE)
     }
+    known |= {
+        rank_field(dimension.name, rank)
+        for dimension in dimensions
+        for rank in range(1, len(dimension.scale.ranks) + 1)
+    }
     if any(name not in known or len(values) != 1 for name, values in form.lists()):
         raise BadRequest
     if not is_submission_id(form.get("submission_id", "")) or form.get("go", "next") not in {"next", "back"}:
@@ -236,7 +248,27 @@ def read_given(form: MultiDict[str, str], dimension: Dimension) -> FormAnswer:
     Raises:
         BadRequest: it is nothing that its field can send.
     """
+    more = _read_boxes(form, dimension)
+    if dimension.scale.ranks:
+        return _read_order(form, dimension, more)
     sent = form.get(ANSWER + dimension.name)
+    has_opted_out = more.is_unable or more.is_inapplicable
+    typed = "" if sent is None or dimension.scale.choices else sent.strip()
+    if typed:
+        # anything may be typed, and no number goes with "cannot judge" or "not applicable"
+        is_right = dimension.scale.parse(typed) is not None and not has_opted_out
+        return replace(more, value=typed[:30], problem=None if is_right else "wrong")
+    if has_opted_out or (sent == CANNOT and dimension.cannot_judge):
+        return replace(more, is_unable=not more.is_inapplicable)
+    if sent == APPLIES_NOT and dimension.not_applicable:
+        return replace(more, is_inapplicable=True)
+    if sent is None or not dimension.scale.choices:
+        return replace(more, problem="missing")
+    return replace(more, value=_read_choice(sent, dimension))
+
+
+def _read_boxes(form: MultiDict[str, str], dimension: Dimension) -> FormAnswer:
+    """Read everything about an answer but its value: boxes, confidence and comment."""
     unable = form.get(UNABLE + dimension.name, "")
     inapplicable = form.get(INAPPLICABLE + dimension.name, "")
     comment = form.get(COMMENT + dimension.name, "")
@@ -245,35 +277,40 @@ def read_given(form: MultiDict[str, str], dimension: Dimension) -> FormAnswer:
             raise BadRequest
     if (comment and dimension.comment is None) or (unable and inapplicable):
         raise BadRequest
-    more = FormAnswer(
+    return FormAnswer(
+        is_unable=bool(unable),
+        is_inapplicable=bool(inapplicable),
         confidence=_read_confidence(form.get(CONFIDENCE + dimension.name, ""), dimension),
         comment=comment.replace("\x00", "").strip()[:MAX_ANSWER_COMMENT],
     )
-    typed = "" if sent is None or dimension.scale.choices else sent.strip()
-    if typed:
-        # anything may be typed, and no number goes with "cannot judge" or "not applicable"
-        is_right = dimension.scale.parse(typed) is not None and not unable and not inapplicable
-        problem: Problem | None = None if is_right else "wrong"
-        return replace(
-            more,
-            value=typed[:30],
-            is_unable=bool(unable),
-            is_inapplicable=bool(inapplicable),
-            problem=problem,
-        )
-    if unable or (sent == CANNOT and dimension.cannot_judge):
-        return replace(more, is_unable=True)
-    if inapplicable or (sent == APPLIES_NOT and dimension.not_applicable):
-        return replace(more, is_inapplicable=True)
-    if sent is None or not dimension.scale.choices:
-        return replace(more, problem="missing")
-    return replace(more, value=_read_choice(sent, dimension))
 
 
 def _read_confidence(sent: str, dimension: Dimension) -> str:
     if sent and sent not in map(str, range(1, dimension.n_confidence + 1)):
         raise BadRequest
     return sent
+
+
+def _read_order(form: MultiDict[str, str], dimension: Dimension, more: FormAnswer) -> FormAnswer:
+    """Read the place of the text that has each rank; a draft has them as the digits of one field."""
+    scale = dimension.scale
+    ranks = range(1, len(scale.ranks) + 1)
+    places = [form.get(rank_field(dimension.name, rank), NO_PLACE) for rank in ranks]
+    drafted = form.get(ANSWER + dimension.name, "")
+    if drafted:
+        if len(drafted) != len(places):
+            raise BadRequest
+        places = list(drafted)
+    valid = {NO_PLACE, *(str(place) for place in range(1, scale.n_texts + 1))}
+    if not valid.issuperset(places):
+        raise BadRequest
+    order = "".join(places)
+    given = replace(more, value=order if set(order) != {NO_PLACE} else "")
+    if more.is_unable or more.is_inapplicable:  # no order goes with "cannot judge" or "not applicable"
+        return replace(given, problem="wrong" if given.value else None)
+    if NO_PLACE in order:
+        return replace(given, problem="missing")
+    return replace(given, problem=None if scale.parse(order) is not None else "wrong")
 
 
 def _read_choice(sent: str, dimension: Dimension) -> str:

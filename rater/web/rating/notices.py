@@ -291,10 +291,16 @@ def _notice(
 def _what_is_saved(visit: Visit, rater_session: RaterSession | None) -> str:
     if rater_session is None:
         return _("Thank you for your interest. Nothing about your visit was stored.")
-    if visit.protocol.is_pairwise:
+    if visit.protocol.trial_noun == "pair":
         return _which_pairs_are_saved(rater_session.n_answered)
     if rater_session.n_answered == 0:
         return _("You have not rated any texts, so no answers were saved.")
+    if visit.protocol.trial_noun == "group":
+        return ngettext(
+            "Your answer to %(num)s group of texts is saved. Thank you. You can close this page.",
+            "Your answers to %(num)s groups of texts are saved. Thank you. You can close this page.",
+            rater_session.n_answered,
+        )
     return ngettext(
         "Your answer to %(num)s text is saved. Thank you. You can close this page.",
         "Your answers to %(num)s texts are saved. Thank you. You can close this page.",

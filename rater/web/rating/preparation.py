@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from rater.store.rating import steps
 from rater.store.rating.sessions import RaterSession
 from rater.study.conversation import RatedPart
-from rater.study.protocol import Protocol
+from rater.study.protocol import Protocol, TrialNoun
 from rater.study.visit import LeavingReason, ScreeningQuestion
 from rater.web import security
 from rater.web.markdown import render_markdown
@@ -51,7 +51,7 @@ class InstructionsPage(Page):
     """True if a sentence of ours explains the words in bold."""
     rated: RatedPart | None
     """The part of conversations that is rated, which a sentence explains; None for prompts."""
-    is_pairwise: bool
+    noun: TrialNoun
     may_go_back: bool
     n_texts: int
     n_practice: int
@@ -219,7 +219,7 @@ def _instructions_page(visit: Visit, rater_session: RaterSession, *, n_again: in
         instructions=render_markdown(protocol.instructions),
         explains_bold=protocol.explains_bold,
         rated=protocol.rated,
-        is_pairwise=protocol.is_pairwise,
+        noun=protocol.trial_noun,
         may_go_back=protocol.revising != "none",
         n_texts=rater_session.n_trials,
         n_practice=len(protocol.practice) if is_practising else 0,

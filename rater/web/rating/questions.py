@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import Literal
 
 from rater.store.rating.publication import count_lines, whole_text
@@ -19,8 +20,10 @@ from rater.web.rating.forms import (
     COMMENT,
     CONFIDENCE,
     INAPPLICABLE,
+    NO_PLACE,
     UNABLE,
     FormAnswer,
+    rank_field,
 )
 
 _MAX_BRIEF_CHOICES, _MAX_BRIEF_CHARACTERS = 5, 8
@@ -122,6 +125,19 @@ class CommentField:
 
 
 @dataclass(frozen=True)
+class RankField:
+    """A rank that one of the texts gets, as a fieldset with a radio button for each text."""
+
+    id: str
+    name: str
+    label: str
+    choices: tuple[ChoiceField, ...]
+    problem: str
+    """The message for a missing or repeated text."""
+    has_problem: bool
+
+
+@dataclass(frozen=True)
 class QuestionField:
     """One question with its scale, as a fieldset."""
 
@@ -139,6 +155,8 @@ class QuestionField:
     has_brief_labels: bool
     """True if choices are so few, and their words so short, that they fit in a row on a phone."""
     measure: Measure | None
+    ranks: tuple[RankField, ...]
+    """The ranks that texts get, where they are put in order."""
     value: str
     """The value that was typed or set; empty for none."""
     opt_outs: tuple[OptOut, ...]
@@ -201,7 +219,13 @@ def question_fields(
 
 def answer_keys(dimensions: Sequence[Dimension]) -> AnswerKeys:
     """Return the numbers that choose the answers of a trial."""
-    counts = [(len(dimension.scale.choices), _begins_at_zero(dimension.scale)) for dimension in dimensions]
+    counts = [
+        (
+            dimension.scale.n_texts if dimension.scale.ranks else len(dimension.scale.choices),
+            _begins_at_zero(dimension.scale),
+        )
+        for dimension in dimensions
+    ]
     first = 0 if any(is_zero for _, is_zero in counts) else 1
     return AnswerKeys(first, max(n - is_zero for n, is_zero in counts))
 
@@ -235,6 +259,7 @@ def _question_field(number: int, dimension: Dimension, answer: FormAnswer) -> Qu
             len(word) <= _MAX_BRIEF_CHARACTERS for choice in scale.choices for word in choice.label.split()
         ),
         measure=_measure(dimension),
+        ranks=_ranks(number, dimension, answer),
         value=answer.value,
         opt_outs=_opt_outs(dimension, answer),
         confidence=_confidence(number, dimension, answer) if dimension.confidence else None,
@@ -244,6 +269,42 @@ def _question_field(number: int, dimension: Dimension, answer: FormAnswer) -> Qu
         problem=_problem(dimension) + _or_not_applicable(dimension),
         has_problem=answer.problem is not None,
     )
+
+
+def _ranks(number: int, dimension: Dimension, answer: FormAnswer) -> tuple[RankField, ...]:
+    """Make the fields of an order of texts; a problem is with the first rank without a text of its own."""
+    scale = dimension.scale
+    places = list(answer.value) or [NO_PLACE] * len(scale.ranks)
+    is_open = [place == NO_PLACE or place in places[:rank] for rank, place in enumerate(places)]
+    wrong = next((rank for rank, each in enumerate(is_open) if each), 0) if answer.problem else None
+    return tuple(
+        RankField(
+            id=f"question-{number}-{rank + 1}",
+            name=rank_field(dimension.name, rank + 1),
+            label=label,
+            choices=tuple(
+                ChoiceField(
+                    value=str(place),
+                    number="",
+                    label=ascii_uppercase[place - 1],
+                    is_chosen=places[rank] == str(place),
+                )
+                for place in range(1, scale.n_texts + 1)
+            ),
+            problem=_rank_problem(dimension, is_repeated=rank == wrong and places[rank] != NO_PLACE)
+            + _or_not_applicable(dimension),
+            has_problem=rank == wrong,
+        )
+        for rank, label in enumerate(scale.ranks)
+    )
+
+
+def _rank_problem(dimension: Dimension, *, is_repeated: bool) -> str:
+    if is_repeated:
+        return _("Please choose a different text here: each text can be chosen only once.")
+    if dimension.cannot_judge:
+        return _("Please choose a text, or choose “I cannot judge this”.")
+    return _("Please choose a text.")
 
 
 def _measure(dimension: Dimension) -> Measure | None:

@@ -16,7 +16,7 @@ from rater.store.rating.proofs import prove
 from rater.store.rating.sessions import RaterSession, digest
 from rater.store.rating.trials import TrialView, Turn, first_revisable
 from rater.study.dimension import Dimension
-from rater.study.protocol import Protocol
+from rater.study.protocol import Protocol, TrialNoun
 from rater.web.language import gettext as _
 from rater.web.rating import flow
 from rater.web.rating.flow import Place, Visit, blueprint
@@ -47,10 +47,11 @@ from rater.web.settings import running
 
 @dataclass(frozen=True)
 class TrialPage(Page):
-    """One text, or two side by side, and its questions."""
+    """One text, or several side by side, and the questions about them."""
 
     template = "trial.html"
 
+    noun: TrialNoun
     position: int
     n_texts: int
     n_saved: int
@@ -74,7 +75,7 @@ class RestPage(Page):
 
     template = "rest.html"
 
-    is_pairwise: bool
+    noun: TrialNoun
     n_texts: int
     n_saved: int
     n_minutes: int | None
@@ -115,6 +116,7 @@ def trial_page(
             position=view.position,
             n=rater_session.n_trials,
         ),
+        noun=protocol.trial_noun,
         position=view.position,
         n_texts=rater_session.n_trials,
         n_saved=rater_session.n_answered,
@@ -218,7 +220,7 @@ def rest(slug: str, position: int) -> str:
         RestPage(
             frame=frame_of(visit),
             title=visit.protocol.title,
-            is_pairwise=visit.protocol.is_pairwise,
+            noun=visit.protocol.trial_noun,
             n_texts=rater_session.n_trials,
             n_saved=rater_session.n_answered,
             n_minutes=None if pace_s is None else max(1, ceil(n_left * pace_s / 60)),

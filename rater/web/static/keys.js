@@ -3,7 +3,7 @@
 // text. Users of speech input, or who touch keys by accident, can switch off the keys that are characters.
 
 import {
-  choicesOf, chosenOf, choose, currentQuestion, firstMissing, firstOpen, focusOn, isTurnedByPress, moveChoice,
+  choicesOf, chosenOf, choose, currentQuestion, firstMissing, firstOpen, focusOn, isTurnedByPress, moveChoice, optOutsOf,
 } from "./scale.js";
 
 const SECOND_DIGIT_MS = 500;
@@ -89,7 +89,7 @@ function actionOf({ key }, { form, proceed, goBack, showKeys }) {
     actions.ArrowUp = () => moveChoice(question, "up");
     actions.ArrowDown = () => moveChoice(question, "down");
   }
-  for (const box of question?.querySelectorAll(".unable input") ?? []) {
+  for (const box of optOutsOf(question)) {
     const letter = box.dataset.key ?? "x";
     actions[letter] = actions[letter.toUpperCase()] = () => optOut(form, box, proceed);
   }

@@ -3,6 +3,7 @@
 
 import { dropDraft, keepDraft, restoreDraft } from "./kept.js";
 import { dialogShower, listenToKeys, takeEarlyKeys } from "./keys.js";
+import { listenToRanks } from "./ranks.js";
 import { enhanceUnable, focusFirst, listenToPresses, lock, pointAtMissing } from "./scale.js";
 import { enhanceSliders } from "./slider.js";
 
@@ -29,6 +30,7 @@ enhanceUnable(form);
 restoreDraft(form);
 for (const kind of ["input", "change"]) form.addEventListener(kind, () => keepDraft(form));
 enhanceSliders(form);
+listenToRanks(form);
 listenToPresses(form, proceed);
 listenToKeys(() => ({ form, proceed, goBack: () => {}, showKeys }));
 focusFirst(form);

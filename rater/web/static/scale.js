@@ -12,8 +12,17 @@ export function chosenOf(question) {
   return choicesOf(question).find((radio) => radio.checked);
 }
 
+// All of a question: of a rank, the order of texts that it belongs to.
+function wholeOf(question) {
+  return question.closest(".ranks") ?? question;
+}
+
+export function optOutsOf(question) {
+  return question ? [...wholeOf(question).querySelectorAll(".unable input")] : [];
+}
+
 export function isAnswered(question) {
-  if (question.querySelector(".scale input:checked, .unable input:checked")) return true;
+  if (question.querySelector(".scale input:checked") || hasOptedOut(question)) return true;
   return Boolean(question.querySelector(".field")?.value.trim());
 }
 
@@ -35,12 +44,12 @@ function answerOf(confidence) {
 }
 
 function confidenceOf(question) {
-  const next = question.nextElementSibling;
+  const next = wholeOf(question).nextElementSibling;
   return next?.matches(".confidence") ? next : null;
 }
 
 function hasOptedOut(question) {
-  return question.querySelector(".unable input:checked") !== null;
+  return optOutsOf(question).some((box) => box.checked);
 }
 
 // The question that a key is meant for: the one that has the focus, else the next without an answer.
@@ -60,7 +69,7 @@ export function choose(question, number) {
 
 // Let nothing be changed, or let it be changed again.
 export function lock(form, isLocked) {
-  for (const question of form.querySelectorAll("fieldset, textarea")) question.inert = isLocked;
+  for (const question of form.querySelectorAll("fieldset, textarea, .ranks")) question.inert = isLocked;
 }
 
 // Move the choice by one, up to the ends. From no choice an arrow goes to the low end of a scale, and in a pair to
@@ -77,7 +86,7 @@ export function moveChoice(question, arrow) {
 function firstTarget(question, radios, isBack) {
   const sides = radios.map((radio) => Math.sign(Number(radio.value)));
   if (question.dataset.kind !== "choices") return 0;
-  return isBack ? sides.lastIndexOf(-1) : sides.indexOf(1);
+  return isBack ? Math.max(sides.lastIndexOf(-1), 0) : sides.indexOf(1);
 }
 
 // Show or hide what is wrong with a question. Its line stays where it is once shown, so that nothing moves under a
@@ -134,10 +143,11 @@ export function enhanceUnable(form) {
 // An answer, "cannot judge" and "not applicable" exclude each other; without an answer nobody is sure of one.
 function excludeOthers(question, changed) {
   if (changed.matches("textarea")) return;
-  const optOuts = [...question.querySelectorAll(".unable input")];
+  const optOuts = optOutsOf(question);
   for (const other of optOuts) if (other !== changed) other.checked = false;
   if (!optOuts.includes(changed) || !changed.checked) return;
-  const cleared = [question, confidenceOf(question)].flatMap((each) => [...(each?.querySelectorAll(".scale input") ?? [])]);
+  const answered = [wholeOf(question), confidenceOf(question)];
+  const cleared = answered.flatMap((each) => [...(each?.querySelectorAll(".scale input") ?? [])]);
   for (const input of cleared) if (input.matches("[type=radio], [type=checkbox]")) input.checked = false;
   const field = question.querySelector(".field");
   if (field) field.value = "";
@@ -151,6 +161,14 @@ export function isTurnedByPress(form) {
 // A press of the chosen answer continues; if the study allows it, so does the first press.
 export function listenToPresses(form, proceed, hasJustTurned = () => false) {
   const atOnce = form.dataset.atOnce !== undefined;
+  for (const unable of form.querySelectorAll(".ranks .unable input")) {
+    unable.addEventListener("input", () => {
+      for (const question of unable.closest(".ranks").querySelectorAll("fieldset.question")) {
+        showProblem(question, false);
+        excludeOthers(question, unable);
+      }
+    });
+  }
   for (const question of questionsOf(form)) {
     let wasChosen = null;
     question.addEventListener("input", ({ target }) => {

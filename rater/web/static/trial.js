@@ -3,6 +3,7 @@
 
 import { download, dropDraft, enteredIn, fillForm, forget, keep, keepDraft, keptOf, restoreDraft } from "./kept.js";
 import { dialogShower, listenToKeys, takeEarlyKeys } from "./keys.js";
+import { listenToRanks } from "./ranks.js";
 import { enhanceUnable, firstMissing, focusFirst, listenToPresses, lock, pointAtMissing } from "./scale.js";
 import { send } from "./sending.js";
 import { enhanceSliders } from "./slider.js";
@@ -31,6 +32,7 @@ function start() {
   if (waiting) fillForm(shown, waiting.body);
   const hasDraft = restoreDraft(shown);
   enhanceSliders(shown);
+  listenToRanks(shown); // before what follows a press, which looks for questions without an answer
   listenToPresses(shown, proceed, hasJustTurned);
   showKeys = dialogShower();
   document.getElementById("download").addEventListener("click", () => download(document.body.dataset.mark));

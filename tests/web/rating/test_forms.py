@@ -10,8 +10,8 @@ from werkzeug.exceptions import BadRequest
 
 from rater.store.rating.trials import Judgement
 from rater.study.dimension import Dimension
-from rater.study.scales import Likert, Number, Slider
-from rater.web.rating.forms import FormAnswer, read_decision, read_given, read_trial_form
+from rater.study.scales import BestWorst, Likert, Number, Ranking, Slider
+from rater.web.rating.forms import FormAnswer, read_decision, read_draft, read_given, read_trial_form
 
 ID = "0123456789abcdef"
 HAPPINESS = Dimension(name="happiness", question="?", scale=Likert(points=5, low="a", high="b"))
@@ -252,3 +252,79 @@ def test_a_number_and_not_applicable_together_are_refused() -> None:
 
     assert given("12", minutes, **{"inapplicable.minutes": "1"}).problem == "wrong"
     assert given("", minutes, **{"inapplicable.minutes": "1"}) == FormAnswer(is_inapplicable=True)
+
+
+BEST_WORST = Dimension(
+    name="mood", question="?", scale=BestWorst(texts=4, best="a", worst="b"), cannot_judge=True
+)
+RANKING = Dimension(name="mood", question="?", scale=Ranking(texts=3, top="a", bottom="b"))
+
+
+@pytest.mark.parametrize(
+    ("dimension", "form", "given"),
+    [
+        (BEST_WORST, {"answer.mood.1": "3", "answer.mood.2": "1"}, FormAnswer("31")),
+        (BEST_WORST, {"answer.mood.1": "3"}, FormAnswer("30", problem="missing")),
+        (BEST_WORST, {}, FormAnswer(problem="missing")),
+        (BEST_WORST, {"answer.mood.1": "3", "answer.mood.2": "3"}, FormAnswer("33", problem="wrong")),
+        (BEST_WORST, {"cannot.mood": "1"}, FormAnswer(is_unable=True)),
+        (
+            BEST_WORST,
+            {"cannot.mood": "1", "answer.mood.1": "2"},
+            FormAnswer("20", is_unable=True, problem="wrong"),
+        ),
+        (BEST_WORST, {"answer.mood": "42"}, FormAnswer("42")),
+        (
+            RANKING,
+            {"answer.mood.1": "2", "answer.mood.2": "3", "answer.mood.3": "1"},
+            FormAnswer("231"),
+        ),
+        (
+            RANKING,
+            {"answer.mood.1": "2", "answer.mood.2": "2", "answer.mood.3": "1"},
+            FormAnswer("221", problem="wrong"),
+        ),
+    ],
+)
+def test_an_order_of_texts_is_read_from_a_field_for_each_rank(
+    dimension: Dimension, form: dict[str, str], given: FormAnswer
+) -> None:
+    assert read_given(MultiDict(form), dimension) == given
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"answer.mood.1": "5", "answer.mood.2": "1"},
+        {"answer.mood.1": "a", "answer.mood.2": "1"},
+        {"answer.mood.1": "-1", "answer.mood.2": "1"},
+        {"answer.mood.1": "12", "answer.mood.2": "1"},
+        {"answer.mood": "421"},
+        {"answer.mood": "cannot"},
+    ],
+)
+def test_a_place_that_the_page_does_not_show_is_refused(form: dict[str, str]) -> None:
+    with pytest.raises(BadRequest):
+        read_given(MultiDict(form), BEST_WORST)
+
+
+def test_a_rank_that_the_scale_does_not_have_is_an_unknown_field() -> None:
+    form = MultiDict({"submission_id": ID, "answer.mood.1": "1", "answer.mood.2": "2", "answer.mood.3": "3"})
+
+    with pytest.raises(BadRequest):
+        read_trial_form(form, [BEST_WORST])
+
+
+def test_an_order_that_was_begun_is_kept_as_a_draft() -> None:
+    sent = read_trial_form(MultiDict({"submission_id": ID, "answer.mood.2": "1"}), [BEST_WORST])
+
+    assert not sent.is_complete
+    assert read_draft(sent.draft, [BEST_WORST]) == {"mood": FormAnswer("01")}
+
+
+def test_an_order_is_stored_as_one_number() -> None:
+    sent = read_trial_form(
+        MultiDict({"submission_id": ID, "answer.mood.1": "4", "answer.mood.2": "1"}), [BEST_WORST]
+    )
+
+    assert sent.judgements["mood"].value == 41

@@ -3,9 +3,10 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
+from rater.store.rating.publication import NewTrial
 from rater.study.dimension import Dimension
 from rater.study.protocol import Protocol
-from rater.study.scales import Likert, Number
+from rater.study.scales import BestWorst, Likert, Number, Ranking
 
 
 def test_ends_are_always_labelled_and_middle_points_where_the_study_says_so(
@@ -99,3 +100,70 @@ def test_not_applicable_and_confidence_are_stored_and_shown_when_a_rater_returns
     rating.open("/trial/1")
     checked = {each["name"]: each["value"] for each in rating.soup.select("input[checked]")}
     assert checked == {"answer.a": "2", "confidence.a": "3", "answer.b": "inapplicable"}
+
+
+def test_each_rank_of_an_order_is_a_fieldset_with_a_button_for_each_text(
+    client: FlaskClient, publish_study: Callable[..., str], enter: Callable[[str], None], protocol: Protocol
+) -> None:
+    scale = BestWorst(texts=3, best="Happiest <b>", worst="Saddest")
+    mood = Dimension(name="mood", question="Which text?", scale=scale, cannot_judge=True)
+    publish_groups(publish_study, protocol.model_copy(update={"dimensions": (mood,)}))
+    enter("group")
+
+    text = " ".join(client.get("/s/group/trial/1").text.split())
+
+    assert text.count("<fieldset") == 2
+    assert "Happiest &lt;b&gt;" in text
+    assert [text.count(f'name="answer.mood.{rank}"') for rank in (1, 2, 3)] == [3, 3, 0]
+    assert '<span class="visually-hidden"> Group </span>' in text
+    assert 'name="cannot.mood"' in text
+
+
+def test_a_text_that_was_chosen_twice_is_pointed_at_and_everything_else_is_kept(
+    client: FlaskClient, publish_study: Callable[..., str], enter: Callable[[str], None], protocol: Protocol
+) -> None:
+    mood = Dimension(name="mood", question="Order?", scale=Ranking(texts=3, top="first", bottom="last"))
+    publish_groups(publish_study, protocol.model_copy(update={"dimensions": (mood,)}))
+    enter("group")
+    sent = {
+        "submission_id": "0123456789abcdef",
+        "answer.mood.1": "2",
+        "answer.mood.2": "2",
+        "answer.mood.3": "1",
+    }
+
+    page = client.post("/s/group/trial/1", data=sent)
+
+    text = " ".join(page.text.split())
+    assert page.status_code == 422
+    assert "each text can be chosen only once" in text
+    assert 'id="question-1-1-problem" hidden' in text
+    assert 'id="question-1-2-problem" hidden' not in text
+    assert text.count(" checked") == 3
+
+
+def test_a_whole_order_is_saved_and_shown_again(
+    client: FlaskClient, publish_study: Callable[..., str], enter: Callable[[str], None], protocol: Protocol
+) -> None:
+    mood = Dimension(name="mood", question="Order?", scale=Ranking(texts=3, top="first", bottom="last"))
+    publish_groups(publish_study, protocol.model_copy(update={"dimensions": (mood,)}))
+    enter("group")
+    sent = {
+        "submission_id": "0123456789abcdef",
+        "answer.mood.1": "2",
+        "answer.mood.2": "3",
+        "answer.mood.3": "1",
+    }
+
+    page = client.post("/s/group/trial/1", data=sent)
+
+    assert page.status_code == 303
+    again = " ".join(client.get("/s/group/trial/1").text.split())
+    for rank, place in ((1, 2), (2, 3), (3, 1)):
+        assert f'name="answer.mood.{rank}" value="{place}" checked' in again
+
+
+def publish_groups(publish_study: Callable[..., str], shown: Protocol) -> None:
+    """Publish a study of two trials of three texts each at /s/group."""
+    trials = tuple(NewTrial(tuple(f"group-{3 * n + place}" for place in range(3))) for n in (0, 1))
+    publish_study(slug="group", name="group", shown=shown, trials=trials, texts=(("We", " ran."),) * 6)
