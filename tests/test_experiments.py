@@ -26,6 +26,7 @@ def test_there_are_the_seeds_studies_and_templates() -> None:
         "dose_response.py",
         "love_vs_hate.py",
         "praise_vs_hurt.py",
+        "templates/chat.py",
         "templates/concepts.py",
         "templates/external_completions.py",
         "templates/first_study.py",

@@ -20,6 +20,7 @@ TEMPLATES = (
     "templates/external_completions",
     "templates/items",
     "templates/concepts",
+    "templates/chat",
     "templates/whole_visit",
 )
 """Listed by path, because the folder of a checkout may also contain studies of users."""
