@@ -23,6 +23,7 @@ from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import find_study, get_study, list_studies, read_progress
 from rater.store.sealed import schema
 from rater.store.sealed.completions import KeptCompletion, read_completions
+from rater.store.sealed.compute import ComputeUse, read_compute
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import find_secrets, get_sealed_study
 from rater.study.arms import Unsteered
@@ -215,12 +216,26 @@ class GeneratedArm:
     """Sentences on texts equal to others; texts that two arms share are listed at the later arm."""
 
 
-def watch(
-    rating_url: str, sealed_url: str, name: str, *, now: datetime
-) -> Watched | tuple[GeneratedArm, ...]:
+@dataclass(frozen=True)
+class GeneratedStudy:
+    """The completions and the compute of a study that is not published yet."""
+
+    arms: tuple[GeneratedArm, ...]
+    compute: tuple[ComputeUse, ...]
+    """The compute of all runs that ended, by kind of device."""
+    n_shards: int
+    """The number of shards; 0 if it was generated without."""
+
+    @property
+    def is_complete(self) -> bool:
+        """True if no completion is missing."""
+        return all(arm.n == arm.n_planned for arm in self.arms)
+
+
+def watch(rating_url: str, sealed_url: str, name: str, *, now: datetime) -> Watched | GeneratedStudy:
     """Summarise a study's progress: counts and times if it is published, else its texts by arm.
 
-    Costs five queries, whatever the study's size; the sealed database is not opened for a published study.
+    Costs six queries, whatever the study's size; the sealed database is not opened for a published study.
 
     Raises:
         StateError: the study does not exist, or it is published, but not in this rating database: what was
@@ -243,7 +258,9 @@ def watch(
             )
             raise StateError(msg)
         completions = read_completions(session, kept.id)
-    return summarise_arms(Study.model_validate_json(kept.canonical_json), completions)
+        compute, n_shards = read_compute(session, kept.id)
+    arms = summarise_arms(Study.model_validate_json(kept.canonical_json), completions)
+    return GeneratedStudy(arms, tuple(compute), n_shards)
 
 
 def summarise_arms(study: Study, completions: Sequence[KeptCompletion]) -> tuple[GeneratedArm, ...]:

@@ -14,6 +14,7 @@ from rater.cli.corpus import corpus
 from rater.cli.databases import archive, backup, db, import_, recover, verify
 from rater.cli.explain import explain
 from rater.cli.export import export, forget
+from rater.cli.gather import gather
 from rater.cli.generate import generate
 from rater.cli.invite import invite
 from rater.cli.lifecycle import amend, close_, open_, pause, register, status
@@ -73,6 +74,7 @@ _BEFORE = (
     corpus,
     compare,
     generate,
+    gather,
     measure,
     audit,
     rehearse,

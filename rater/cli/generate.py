@@ -81,14 +81,20 @@ class ProgressBar:
     "--dry-run", is_flag=True, help="Show the plan, device, data type and memory without generating."
 )
 @click.option("--restart", is_flag=True, help="First delete the completions of an unpublished study.")
+@click.option("--shard", metavar="I/N", help="Generate shard I of N into a file, without a database.")
+@click.option(
+    "--into", type=click.Path(path_type=Path), help="Folder of the files of shards.", metavar="FOLDER"
+)
 @rating_option
 @sealed_option
-def generate(  # noqa: PLR0917 (click passes them by name)
+def generate(  # noqa: PLR0913, PLR0917 (click passes them by name)
     file: Path,
     batch_size: int | None,
     device: str | None,
     dtype: str | None,
     limit: int | None,
+    shard: str | None,
+    into: Path | None,
     *,
     dry_run: bool,
     restart: bool,
@@ -97,7 +103,9 @@ def generate(  # noqa: PLR0917 (click passes them by name)
     """Generate the missing completions of a study. You can stop at any time; run it again to continue.
 
     \b
-    Example: rater generate experiments/love_vs_hate.py
+    Examples:
+      rater generate experiments/love_vs_hate.py
+      rater generate experiments/love_vs_hate.py --shard 3/100 --into shards
     """
     workspace = Workspace(rating=databases["rating_url"], sealed=databases["sealed_url"])
     options = {
@@ -107,6 +115,9 @@ def generate(  # noqa: PLR0917 (click passes them by name)
         "limit": limit,
         "restart": restart,
     }
+    if shard is not None or into is not None:
+        _generate_shard(file, shard, into, options, dry_run=dry_run)
+        return
     if dry_run:
         for line in workspace.describe_generation(file, **options):
             click.echo(line)
@@ -115,14 +126,50 @@ def generate(  # noqa: PLR0917 (click passes them by name)
         file,
         load=lambda name: load_model(name, device, dtype),
         progress=_show_progress,
-        on_resume=lambda saved, planned: click.echo(
-            f"Continuing: {saved} of {planned} completions are saved.", err=True
-        ),
+        on_resume=_print_resumption,
         **options,
     )
     for line in generated.same_texts:
         click.echo(f"Warning: {line}", err=True)
     _print_summary(generated, file)
+
+
+def _generate_shard(
+    file: Path, shard: str | None, into: Path | None, options: dict[str, Any], *, dry_run: bool
+) -> None:
+    """Generate one shard into a file, and print the next command."""
+    from rater.generate.shards import read_shard
+    from rater.study.load import load_study
+    from rater.workspace.generation import GenerationOptions
+    from rater.workspace.shards import generate_shard
+
+    if shard is None or into is None:
+        name, other = ("--shard", "--into FOLDER") if into is None else ("--into", "--shard I/N")
+        msg = f"{name} needs {other}, as in: rater generate FILE --shard 3/100 --into shards"
+        raise click.UsageError(msg)
+    if dry_run:
+        msg = "--dry-run is not for a shard. Leave --shard and --into out: it describes the whole study."
+        raise click.UsageError(msg)
+    generated = generate_shard(
+        load_study(file),
+        read_shard(shard),
+        into,
+        GenerationOptions(**options),
+        load=lambda name: load_model(name, options["device"], options["dtype"]),
+        progress=_show_progress,
+        on_resume=_print_resumption,
+    )
+    n_now = generated.n_completions - generated.n_before
+    click.echo(
+        f"Shard {generated.shard} has all of its {generated.n_completions} completions "
+        f"({n_now} now, {generated.n_before} before): {generated.path}"
+    )
+    command = shlex.join(["rater", "gather", str(file), str(into)])
+    click.echo(f"Next, when all {generated.shard.n_shards} shards are there: {command}")
+
+
+def _print_resumption(n_saved: int, n_planned: int) -> None:
+    click.echo(f"Continuing: {n_saved} of {n_planned} completions are saved.", err=True)
 
 
 @contextlib.contextmanager

@@ -235,11 +235,10 @@ def _show_progress(study_name: str, rating_url: str, sealed_url: str, *, as_json
             return
         print_watched(seen, Console())
     else:
-        state = State.GENERATED if all(arm.n == arm.n_planned for arm in seen) else "partly generated"
+        state = State.GENERATED if seen.is_complete else "partly generated"
         step = next_step(study_name, state, n_finished=0, n_planned=0, n_answers=0)
         if as_json:
-            arms = [asdict(arm) for arm in seen]
-            echo_json({"name": study_name, "state": state, "arms": arms, "next": step})
+            echo_json({"name": study_name, "state": state, **asdict(seen), "next": step})
             return
         print_generated(study_name, seen, Console())
     click.echo(f"Next: {step}")

@@ -1,4 +1,4 @@
-"""Generate a study's missing completions, and store each in the sealed database when it is finished.
+"""Generate a study's completions, and save each when it is finished.
 
 A completion depends only on the study, its prompt, arm and sample, so that generation that was interrupted
 and run again ends with the same rows.
@@ -6,39 +6,42 @@ and run again ends with the same rows.
 
 import math
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from itertools import islice
 
+import psutil
+import torch
 from transformer_lens.model_bridge import TransformerBridge
 
 from rater.audit.cues import word_repetition
 from rater.errors import StateError
+from rater.generate.completion_store import CompletionStore, Versions
 from rater.generate.estimate import kept_together
-from rater.generate.freeze import Missing
 from rater.steering.additions import resolve
 from rater.steering.batch import Completion, Row, completion_seed
 from rater.steering.likelihood import unsteered_nlls
 from rater.steering.prompts import render, set_off
 from rater.steering.sampler import generate
 from rater.steering.vectors import SteeringVector
-from rater.store.engine import disposing, reading, writing
-from rater.store.log import append_event
-from rater.store.sealed.completions import Cell, NewCompletion, insert_completions, read_versions
-from rater.store.sealed.open import open_sealed
-from rater.store.sealed.schema import SealedEventRow
+from rater.store.sealed.completions import Cell, NewCompletion
+from rater.store.sealed.compute import ComputeUse
 from rater.study.arms import ExternalCompletions, ModelArm, Steered, model_of
 from rater.study.conversation import Transcript, insert_replies, write_replies, write_transcript
-from rater.study.state import State
 from rater.study.study import Study
+
+# Further decimals depend on which completions were decoded together, by about 1e-6.
+_NLL_DECIMALS = 2
 
 
 def make_completions(
-    sealed_url: str,
+    store: CompletionStore,
     study: Study,
-    missing: Missing,
+    cells: Sequence[Cell],
     model: TransformerBridge,
     *,
     batch_size: int,
@@ -46,14 +49,14 @@ def make_completions(
     on_tokens: Callable[[int], None],
     on_completion: Callable[[int], None],
 ) -> None:
-    """Generate and measure the missing completions, and store them in groups as they are finished.
+    """Generate and measure completions, and save them in groups as they are finished.
 
-    Measuring costs a forward pass for the steered ones of a group; storing is one transaction per group.
+    Measuring costs a forward pass for the steered ones of a group; saving is one transaction per group.
 
     Args:
-        sealed_url: The sealed database.
+        store: Where completions are saved.
         study: The study.
-        missing: The completions to generate, all by one model (see `cells_by_model`).
+        cells: The completions to generate, all by one model (see `cells_by_model`).
         model: That model.
         batch_size: Number of completions that are decoded together; an interruption loses these and a group.
         clock: Returns the current time.
@@ -64,30 +67,27 @@ def make_completions(
         ModelError: an arm does not fit the model; nothing is generated then.
         StateError: the model's earlier completions were generated in another precision.
     """
-    plan = _Plan.of(study, missing.cells, model)
+    plan = _Plan.of(study, cells, model)
     versions = _versions(model)
-    with disposing(open_sealed(sealed_url)) as sealed:
-        with reading(sealed) as session:
-            _require_one_dtype(study, missing, read_versions(session, missing.study_id), versions["dtype"])
-        make = _conversations if study.rated_part == "conversation" else _completions
-        for new in make(plan, batch_size, on_tokens):
-            with writing(sealed) as session:
-                insert_completions(session, missing.study_id, new, versions=versions, now=clock())
-            for each in new:
-                on_completion(len(each.token_ids))
-        with writing(sealed) as session:
-            detail = {"n_made": len(missing.cells), "versions": versions}
-            append_event(
-                session, SealedEventRow, missing.study_id, kind=State.GENERATED, at=clock(), **detail
-            )
+    _require_one_dtype(study, cells, store.versions_by_arm(), versions["dtype"])
+    begun, n_tokens = time.monotonic(), 0
+    make = _conversations if study.rated_part == "conversation" else _completions
+    for new in make(plan, batch_size, on_tokens):
+        store.save(new, versions, now=clock())
+        for each in new:
+            n_tokens += len(each.token_ids)
+            on_completion(len(each.token_ids))
+    wall_s = round(time.monotonic() - begun, 3)
+    use = ComputeUse(versions["device"], wall_s, n_tokens, _peak_bytes(model))
+    store.end_run(len(cells), versions, use, now=clock())
 
 
 def _require_one_dtype(
-    study: Study, missing: Missing, versions_by_arm: Mapping[str, Sequence[Mapping[str, str]]], dtype: str
+    study: Study, cells: Iterable[Cell], versions_by_arm: Mapping[str, Sequence[Versions]], dtype: str
 ) -> None:
     """Check that all arms use one precision: they must differ in nothing but the intervention."""
     models = {arm.name: model_of(arm, study.model) for arm in study.arms}
-    now = {models[cell.arm] for cell in missing.cells}
+    now = {models[cell.arm] for cell in cells}
     others = {
         made_by["dtype"]
         for arm, versions in versions_by_arm.items()
@@ -174,7 +174,7 @@ def _completions(
                 token_ids=made.token_ids,
                 text=set_off(made.text, made.prompt, inputs[made.key.prompt_index], chat=study.chat),
                 stop_reason=made.stop_reason,
-                nll=nll,
+                nll=round(nll, _NLL_DECIMALS),
                 repetition=word_repetition(made.text),
             )
             for made, nll in zip(group, nlls, strict=True)
@@ -243,7 +243,10 @@ def _told(study: Study, cell: Cell, replies: Sequence[_Reply]) -> NewCompletion:
         token_ids=token_ids,
         text=write_replies(reply.text for reply in replies),
         stop_reason="length" if was_cut else "eos",
-        nll=math.fsum(reply.nll * len(reply.made.token_ids) for reply in replies) / len(token_ids),
+        nll=round(
+            math.fsum(reply.nll * len(reply.made.token_ids) for reply in replies) / len(token_ids),
+            _NLL_DECIMALS,
+        ),
         repetition=word_repetition("\n\n".join(reply.text for reply in replies)),
     )
 
@@ -268,8 +271,22 @@ def _versions(model: TransformerBridge) -> dict[str, str]:
     packages = ("rater", "torch", "transformers", "transformer_lens")
     parameter = next(model.parameters())
     return {
+        "engine": "torch",
         "python": platform.python_version(),
         **{package: version(package) for package in packages},
         "device": str(parameter.device),
         "dtype": str(parameter.dtype),
     }
+
+
+def _peak_bytes(model: TransformerBridge) -> int:
+    """Return the largest memory so far, of the GPU if the model is on one, else of the process."""
+    device = next(model.parameters()).device
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource  # noqa: PLC0415 (not on every system)
+    except ImportError:
+        return int(psutil.Process().memory_info().rss)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB

@@ -9,7 +9,7 @@ from rater.workspace.databases import DatabasePair, user_for_log, utc_now
 if TYPE_CHECKING:
     from rater.admin.amend import AmendedStudy
     from rater.admin.invitations import LinkFiles, Links
-    from rater.admin.status import Account, GeneratedArm, Listing
+    from rater.admin.status import Account, GeneratedStudy, Listing
     from rater.store.rating.forget import Known
     from rater.store.rating.monitoring import Watched
     from rater.study.study import Study
@@ -57,7 +57,7 @@ class DataCollection(DatabasePair):
 
         return list_all(self.rating_url, self.sealed_url)
 
-    def status(self, name: str) -> "Watched | tuple[GeneratedArm, ...]":
+    def status(self, name: str) -> "Watched | GeneratedStudy":
         """Return a study's progress: masked once it is published, by arm while it is only generated.
 
         Raises:

@@ -1,7 +1,7 @@
 """Generate the completions of a study that are missing, model by model, and describe the work beforehand."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rater.embedded_model import count_layers
+from rater.generate.completion_store import SealedStore
 from rater.generate.estimate import (
     default_batch_size,
     describe,
@@ -18,7 +19,6 @@ from rater.generate.estimate import (
     too_little_memory,
 )
 from rater.generate.freeze import (
-    Missing,
     cells_by_model,
     first_samples,
     freeze,
@@ -38,6 +38,8 @@ from rater.workspace.databases import Databases
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
+
+    from rater.generate.completion_store import CompletionStore
 
 
 class Progress(Protocol):
@@ -154,9 +156,7 @@ def generate_study(
     _require_usable(databases, study)
     with GenerationLock(databases.sealed_url, study.name) as lock:
         # the model is loaded before anything is thrown away or saved: one that is missing must cost nothing
-        before = look(databases.sealed_url, study, restart=options.restart)
-        first = next(iter(cells_by_model(study, before.cells)), None)
-        model = None if first is None else load(first)
+        loaded = _load_first(databases.sealed_url, study, load, restart=options.restart)
         lock.acquire()
         missing = freeze(databases.sealed_url, study, now=datetime.now(UTC), restart=options.restart)
         if missing.cells and missing.n_made:
@@ -167,25 +167,42 @@ def generate_study(
         n_saved = study.n_completions - len(to_generate.cells)
         if options.limit is not None:
             to_generate = first_samples(to_generate, options.limit)
-        for name, cells in cells_by_model(study, to_generate.cells).items():
-            if model is None or name != first:
-                model = None
-                gc.collect()  # a model refers to itself; the next one may need its memory
-                model = load(name)
-            _generate_cells(
-                databases, study, replace(to_generate, cells=cells), model, options, progress, n_saved
-            )
-            n_saved += len(cells)
-    with disposing(open_sealed(databases.sealed_url)) as sealed, reading(sealed) as session:
-        completions = read_completions(session, get_sealed_study(session, study.name).id)
+        if to_generate.cells:
+            with SealedStore(databases.sealed_url, missing.study_id) as store:
+                generate_cells(
+                    store,
+                    study,
+                    to_generate.cells,
+                    options,
+                    load=load,
+                    loaded=loaded,
+                    progress=progress,
+                    n_saved=n_saved,
+                )
+            n_saved += len(to_generate.cells)
     return Generated(
         name=study.name,
         n_planned=study.n_completions,
         n_before=missing.n_made,
         n_saved=n_saved,
         is_published=missing.is_published,
-        same_texts=tuple(describe_same_texts(count_generated(study, completions))),
+        same_texts=_find_same_texts(databases.sealed_url, study),
     )
+
+
+def _load_first(
+    sealed_url: str, study: Study, load: Loader, *, restart: bool
+) -> dict[str, "TransformerBridge"]:
+    """Load the first model that missing completions need, by its name."""
+    before = look(sealed_url, study, restart=restart)
+    first = next(iter(cells_by_model(study, before.cells)), None)
+    return {} if first is None else {first: load(first)}
+
+
+def _find_same_texts(sealed_url: str, study: Study) -> tuple[str, ...]:
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        completions = read_completions(session, get_sealed_study(session, study.name).id)
+    return tuple(describe_same_texts(count_generated(study, completions)))
 
 
 def describe_generation(databases: Databases, study: Study, options: GenerationOptions) -> Iterator[str]:
@@ -226,26 +243,47 @@ def _require_usable(databases: Databases, study: Study) -> None:
     require_effects(study)
 
 
-def _generate_cells(  # noqa: PLR0917 (one call)
-    databases: Databases,
+def generate_cells(
+    store: "CompletionStore",
     study: Study,
-    missing: Missing,
-    model: "TransformerBridge",
+    cells: Sequence[Cell],
     options: GenerationOptions,
+    *,
+    load: Loader,
+    loaded: dict[str, "TransformerBridge"],
     progress: ShowProgress,
     n_saved: int,
 ) -> None:
-    """Generate completions with one model."""
+    """Generate completions, model by model, with one model in memory at a time.
+
+    Args:
+        store: Where completions are saved.
+        study: The study.
+        cells: The completions to generate.
+        options: Options of this run.
+        load: Loads a model by its name.
+        loaded: The first model by its name, if it is loaded already; it is taken out of here.
+        progress: Shows the progress of one model.
+        n_saved: The number of completions that are saved already, for the progress.
+    """
     from rater.generate.make import make_completions
 
-    with progress(study, n_saved, len(missing.cells)) as shown:
-        make_completions(
-            databases.sealed_url,
-            study,
-            missing,
-            model,
-            batch_size=options.rows_of(len(missing.cells)),
-            clock=lambda: datetime.now(UTC),
-            on_tokens=shown.on_tokens,
-            on_completion=shown.on_completion,
-        )
+    for name, of_model in cells_by_model(study, cells).items():
+        model = loaded.pop(name, None)
+        if model is None:
+            loaded.clear()
+            gc.collect()  # a model refers to itself; the next one may need its memory
+            model = load(name)
+        with progress(study, n_saved, len(of_model)) as shown:
+            make_completions(
+                store,
+                study,
+                of_model,
+                model,
+                batch_size=options.rows_of(len(of_model)),
+                clock=lambda: datetime.now(UTC),
+                on_tokens=shown.on_tokens,
+                on_completion=shown.on_completion,
+            )
+        n_saved += len(of_model)
+        del model

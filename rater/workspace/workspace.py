@@ -17,6 +17,7 @@ from rater.workspace.preservation import Preservation
 if TYPE_CHECKING:
     from rater.audit.findings import Audit
     from rater.bots.behaviours import Character
+    from rater.generate.gather import Gathered
     from rater.measure.metric import Metric
     from rater.measure.run import MetricSummary
     from rater.measure.run import Progress as MeasureProgress
@@ -93,6 +94,23 @@ class Workspace(DataCollection, Preservation):
 
         declared, _ = declared_study(study)
         return list(describe_generation(self.databases, declared, GenerationOptions(**options)))
+
+    def gather(self, study: "Study | str | Path", shards: str | Path, *, restart: bool = False) -> "Gathered":
+        """Merge the files of all shards of a study, made by ``rater generate --shard``.
+
+        Args:
+            study: A study, or the path of a study file.
+            shards: The folder of the files.
+            restart: Delete the completions of an unpublished study first.
+
+        Raises:
+            StateError: the study has completions already; or a shard is missing or does not fit.
+        """
+        from rater.study.load import declared_study
+        from rater.workspace.shards import gather_shards
+
+        declared, folder = declared_study(study)
+        return gather_shards(self.databases, declared, folder, Path(shards), restart=restart)
 
     def measure(
         self,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rater.admin.status import GeneratedArm, ListedStudy, list_all, summarise_arms, watch
+from rater.admin.status import GeneratedArm, GeneratedStudy, ListedStudy, list_all, summarise_arms, watch
 from rater.errors import StateError
 from rater.generate.freeze import freeze
 from rater.store.engine import disposing, reading
@@ -133,8 +133,9 @@ def test_before_publication_status_shows_each_arm(
 
     seen = watch(rating_url, sealed_url, study.name, now=NOW)
 
-    assert isinstance(seen, tuple)
-    assert seen[0] == GeneratedArm(
+    assert isinstance(seen, GeneratedStudy)
+    assert seen.is_complete
+    assert seen.arms[0] == GeneratedArm(
         arm="zebra-arm",
         n=12,
         n_planned=12,

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from rater.errors import DatabaseError, ModelError, StateError
+from rater.generate.completion_store import SealedStore
 from rater.generate.freeze import freeze
 from rater.store.engine import disposing, reading
 from rater.store.log import read_events
@@ -53,16 +54,18 @@ def make(
 ) -> None:
     from rater.generate.make import make_completions  # noqa: PLC0415 (torch, for these tests only)
 
-    make_completions(
-        sealed_url,
-        study,
-        freeze(sealed_url, study, now=NOW),
-        model,
-        batch_size=batch_size,
-        clock=lambda: NOW,
-        on_tokens=lambda _: None,
-        on_completion=on_completion,
-    )
+    missing = freeze(sealed_url, study, now=NOW)
+    with SealedStore(sealed_url, missing.study_id) as store:
+        make_completions(
+            store,
+            study,
+            missing.cells,
+            model,
+            batch_size=batch_size,
+            clock=lambda: NOW,
+            on_tokens=lambda _: None,
+            on_completion=on_completion,
+        )
 
 
 def read_texts(sealed_url: str) -> list[tuple[Cell, str]]:
@@ -238,16 +241,18 @@ def test_one_study_is_made_in_one_precision(
     from rater.steering.bridge import load_model  # noqa: PLC0415 (as above)
 
     def make_first(n: int, model: "TransformerBridge") -> None:
-        make_completions(
-            sealed_url,
-            short_study,
-            first_samples(freeze(sealed_url, short_study, now=NOW), n),
-            model,
-            batch_size=8,
-            clock=lambda: NOW,
-            on_tokens=lambda _: None,
-            on_completion=lambda _: None,
-        )
+        missing = first_samples(freeze(sealed_url, short_study, now=NOW), n)
+        with SealedStore(sealed_url, missing.study_id) as store:
+            make_completions(
+                store,
+                short_study,
+                missing.cells,
+                model,
+                batch_size=8,
+                clock=lambda: NOW,
+                on_tokens=lambda _: None,
+                on_completion=lambda _: None,
+            )
 
     half = load_model(EMBEDDED_MODEL, device="cpu", dtype=torch.bfloat16)
     make_first(4, half)

@@ -9,6 +9,7 @@ import pytest
 
 from rater.analysis import plan_for, read
 from rater.errors import RaterError, StateError
+from rater.store.rating.monitoring import Watched
 from rater.study.state import State
 from rater.study.study import Study
 from rater.workspace import StudyAnalysis, Workspace
@@ -31,7 +32,7 @@ def test_a_study_is_audited_published_rated_and_analysed(
     published = workspace.publish(study.name, acknowledge_confounds=True).name
     rate(workspace, published, 4)
     watched = workspace.status(published)
-    assert not isinstance(watched, tuple)
+    assert isinstance(watched, Watched)
     assert watched.n_finished == 4
     interim = workspace.analyze(published, interim=True, who="ada", why="a first look")
     assert interim.interim_look == 1

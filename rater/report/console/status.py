@@ -1,6 +1,6 @@
 """Console output of `rater status`: masked progress after publication, completions by arm before it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -10,12 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from rater.report.numbers import labelled, shorten_middle
+from rater.study.duration import describe_duration
 
 if TYPE_CHECKING:
-    from rater.admin.status import GeneratedArm, ListedStudy
+    from rater.admin.status import GeneratedStudy, ListedStudy
     from rater.store.rating.monitoring import Watched
+    from rater.store.sealed.compute import ComputeUse
 
 _MAX_BAR = 30
+_GIB = 2**30
 _MAX_NAME = 22
 
 
@@ -83,14 +86,14 @@ def print_listed(studies: "Sequence[ListedStudy]", steps: Mapping[str, str], con
     console.print(table)
 
 
-def print_generated(name: str, arms: "Sequence[GeneratedArm]", console: Console) -> None:
+def print_generated(name: str, generated: "GeneratedStudy", console: Console) -> None:
     """Print the completions by arm, which are visible until the study is published."""
     console.print(Text.assemble((name, "bold"), "  is not published yet. Completions by arm:"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("arm", no_wrap=True)
     for heading in ("n", "tokens", "characters", "cut off", "empty", "repetition", "NLL"):
         table.add_column(heading, justify="right", overflow="fold")
-    for arm in arms:
+    for arm in generated.arms:
         table.add_row(
             Text(shorten_middle(arm.arm, _MAX_NAME)),
             f"{arm.n:,}/{arm.n_planned:,}",
@@ -106,8 +109,20 @@ def print_generated(name: str, arms: "Sequence[GeneratedArm]", console: Console)
         "Means over texts. Repetition: share of three-word sequences that occur earlier in the text. NLL: "
         "nats per token under the unsteered generating model given the prompt; – for texts from a file."
     )
-    for arm in arms:
+    for line in describe_compute(generated.compute, n_shards=generated.n_shards):
+        console.print(line)
+    for arm in generated.arms:
         if arm.degenerate_sign is not None:
             console.print(Text(arm.degenerate_sign, style="bold yellow"))
         for line in arm.same_texts:
             console.print(Text(line, style="bold yellow"))
+
+
+def describe_compute(compute: "Sequence[ComputeUse]", *, n_shards: int) -> Iterator[str]:
+    """Yield a line about the compute of each kind of device, as papers report it."""
+    for use in compute:
+        runs = f"{n_shards} shards" if n_shards else f"{use.n_runs} run{'s' * (use.n_runs != 1)}"
+        yield (
+            f"Compute on {use.device}: {describe_duration(use.wall_s)} in {runs}, {use.n_tokens:,} new "
+            f"tokens, peak memory {use.peak_bytes / _GIB:.1f} GiB."
+        )

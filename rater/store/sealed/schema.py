@@ -62,7 +62,7 @@ class CompletionRow(SealedBase):
     )
     nll: Mapped[float | None] = column(
         "Mean negative log-likelihood of the tokens under the same model, unsteered and given the "
-        "study's prompt alone, in nats per token; empty for a text from a file.",
+        "study's prompt alone, in nats per token, to two decimals; empty for a text from a file.",
         seen_by="sealed",
     )
     repetition: Mapped[float] = column(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from rater.admin.status import summarise_arms
+from rater.admin.status import GeneratedStudy, summarise_arms
 from rater.generate.freeze import freeze, take_external_completions
 from rater.report.console.status import print_generated
 from rater.store.engine import disposing, reading
@@ -39,7 +39,7 @@ def test_what_is_not_known_of_texts_from_files_is_not_shown_as_0(study_file: Pat
     with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
         arms = summarise_arms(study, read_completions(session, 1))
 
-    print_generated("brought", arms, console)
+    print_generated("brought", GeneratedStudy(arms, (), 0), console)
 
     assert isinstance(console.file, io.StringIO)
     [line] = [line for line in console.file.getvalue().splitlines() if line.strip().startswith("old")]
