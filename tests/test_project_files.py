@@ -137,7 +137,8 @@ def test_the_hooks_before_a_commit_run_the_commands_of_make_check() -> None:
     )
 
     assert checked - tools == {"mypy", "lint-imports"}
-    assert all((ROOT / hook["entry"].split()[0]).exists() for hook in hooks)
+    assert {str(Path(hook["entry"].split()[0]).parent) for hook in hooks} == {".venv/bin"}
+    assert all((Path(sys.executable).parent / tool).exists() for tool in tools)
 
 
 def test_the_image_is_built_from_all_that_the_wheel_includes() -> None:
