@@ -17,6 +17,7 @@ from rater.store.rating.schema import Answer, Item, TrialTextRow
 from rater.store.rating.studies import get_study
 from rater.store.sealed.schema import CompletionRow
 from rater.study.fields import is_reserved
+from rater.study.protocol import Protocol
 
 _FROM: dict[str, tuple[type[DeclarativeBase], str]] = {
     "rater": (Answer, "rater_id"),
@@ -61,7 +62,7 @@ def read_unarmed_frame(rating_url: str, name: str) -> pd.DataFrame:
     """
     with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
         study = get_study(session, name)
-        return _frame(read_answers(session, study.id), study.protocol.n_texts)
+        return _frame(read_answers(session, study.id), study.protocol)
 
 
 def export_masked(rating_url: str, name: str, *, who: str, now: datetime) -> MaskedExport:
@@ -76,7 +77,7 @@ def export_masked(rating_url: str, name: str, *, who: str, now: datetime) -> Mas
         head = export.log_masked_export(
             session, study.id, who=who, by="command", n_answers=len(rows), now=now
         )
-    return MaskedExport(_frame(export.mask_answers(rows), study.protocol.n_texts), head)
+    return MaskedExport(_frame(export.mask_answers(rows), study.protocol), head)
 
 
 def mask_frame(frame: pd.DataFrame) -> pd.DataFrame:
@@ -115,10 +116,11 @@ def _item_columns(columns: Iterable[str]) -> list[str]:
     return [column for column in columns if column == "item" or column.startswith("other_item")]
 
 
-def _frame(rows: list[AnswerRow], n_texts: int) -> pd.DataFrame:
-    table = export.answer_table(rows, n_texts)
+def _frame(rows: list[AnswerRow], protocol: Protocol) -> pd.DataFrame:
+    table = export.answer_table(rows, protocol)
     frame = pd.DataFrame(table.rows, columns=list(table.columns))
-    return frame.astype(dict.fromkeys(_WHOLE, "Int64"))
+    whole = (*_WHOLE, *export.rank_columns(protocol.n_texts))
+    return frame.astype(dict.fromkeys(whole, "Int64"))
 
 
 _TEXTS_FROM: dict[str, tuple[type[DeclarativeBase], str]] = {
@@ -172,7 +174,8 @@ def data_dictionary(columns: Iterable[str], *, masked: bool) -> dict[str, Meanin
         for column, (table, attribute) in _FROM.items()
         if column in named
     }
-    meanings |= export.item_meanings(len(_item_columns(named)), masked=masked)
+    n_texts = len(_item_columns(named))
+    meanings |= export.item_meanings(n_texts, masked=masked) | export.rank_meanings(n_texts)
     return meanings | _field_meanings(named)
 
 

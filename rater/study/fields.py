@@ -26,12 +26,12 @@ RESERVED = frozenset(
         "not_applicable", "confidence",
         "comment", "guess", "n_revisions", "shown_ms", "first_render_ms", "hidden_ms", "answered_at",
         "first_answered_at", "n_characters", "n_tokens", "nll", "repetition", "mean_rating", "n_ratings",
-        "mean_rating_kept", "n_ratings_kept", "chosen", "target", "options",
+        "mean_rating_kept", "n_ratings_kept", "chosen", "target", "options", "rank", "other_rank", "trial",
     }
 )  # fmt: skip
 """Names of the columns of ratings and texts, which the columns of fields must not repeat."""
 
-_OTHER_TEXT = re.compile(r"other_(item|arm)_\d+")
+_OTHER_TEXT = re.compile(r"other_(item|arm|rank)_\d+")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 

@@ -16,6 +16,7 @@ TEMPLATES = (
     "weddings",
     "templates/first_study",
     "templates/pairwise",
+    "templates/best_worst",
     "templates/prompted_baseline",
     "templates/external_completions",
     "templates/items",

@@ -35,7 +35,9 @@ from rater.store.rating.schema import (
     Rater,
 )
 from rater.store.rating.studies import PublishedStudy
+from rater.study.protocol import Protocol
 from rater.study.questionnaire import name_given
+from rater.study.scales import StudyScale
 
 _ATTRIBUTES = {
     "rater": "rater_id",
@@ -75,9 +77,26 @@ def item_meanings(n_texts: int, *, masked: bool) -> dict[str, Meaning]:
     }
 
 
+def rank_columns(n_texts: int) -> list[str]:
+    """Return the columns of the ranks of a group of texts: ``rank``, ``other_rank`` and so on; else none."""
+    return [name.replace("item", "rank") for name in item_columns(n_texts)] if n_texts > 2 else []
+
+
+def rank_meanings(n_texts: int) -> dict[str, Meaning]:
+    """Return the meanings of the columns of the ranks of a group of texts."""
+    words = (
+        "Rank that the answer gives the text in place {place}, from 1 for the best; the worst of a best–worst"
+        " answer has the last rank; empty for a text without a rank."
+    )
+    return {
+        column: Meaning(words.format(place=place), "experimenter")
+        for place, column in enumerate(rank_columns(n_texts), start=1)
+    }
+
+
 def columns(n_texts: int) -> tuple[str, ...]:
     """Return the columns of ratings without arms, in their order."""
-    return ("rater", "position", *item_columns(n_texts), *list(_ATTRIBUTES)[2:])
+    return ("rater", "position", *item_columns(n_texts), *list(_ATTRIBUTES)[2:], *rank_columns(n_texts))
 
 
 @dataclass(frozen=True)
@@ -88,13 +107,28 @@ class ExportTable:
     rows: list[tuple[object, ...]]
 
 
-def answer_table(rows: Sequence[AnswerRow], n_texts: int) -> ExportTable:
+def answer_table(rows: Sequence[AnswerRow], protocol: Protocol) -> ExportTable:
     """Return answers as a table: `columns`, then a column for each field of the items."""
-    fields = sorted({name for row in rows for name in row.fields})
+    fields, n_texts = sorted({name for row in rows for name in row.fields}), protocol.n_texts
+    scales = {each.name: each.scale for each in protocol.dimensions}
     return ExportTable(
         (*columns(n_texts), *fields),
-        [(*_values(row), *(row.fields.get(name) for name in fields)) for row in rows],
+        [
+            (
+                *_values(row),
+                *(_ranks(row, scales[row.dimension]) if n_texts > 2 else ()),
+                *(row.fields.get(name) for name in fields),
+            )
+            for row in rows
+        ],
     )
+
+
+def _ranks(row: AnswerRow, scale: StudyScale) -> list[int | None]:
+    """List the ranks of the texts of a trial in the order of their places."""
+    return [
+        None if row.answer is None else scale.rank(row.answer, place) for place in range(len(row.item_ids))
+    ]
 
 
 def _values(row: AnswerRow) -> tuple[object, ...]:

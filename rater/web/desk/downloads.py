@@ -8,16 +8,17 @@ from rater.store.engine import reading, writing
 from rater.store.rating import export
 from rater.store.rating.export import ExportTable, log_masked_export, read_rater_table
 from rater.store.rating.frame import AnswerRow, read_answers
+from rater.study.protocol import Protocol
 from rater.tables.write import csv_lines, order_columns
 from rater.web.desk import access
 from rater.web.desk.page import blueprint, find_or_404
 from rater.web.settings import running
 
 
-def answers_csv(rows: Sequence[AnswerRow], n_texts: int) -> Iterator[str]:
+def answers_csv(rows: Sequence[AnswerRow], protocol: Protocol) -> Iterator[str]:
     """Write the ratings as `rater export` does: a line an answer, under ids of their own for each rater."""
     in_order = sorted(rows, key=lambda row: (row.rater_id, row.position, row.dimension))
-    return _lines(export.answer_table(export.mask_answers(in_order), n_texts))
+    return _lines(export.answer_table(export.mask_answers(in_order), protocol))
 
 
 def raters_csv(raters: ExportTable) -> Iterator[str]:
@@ -50,7 +51,7 @@ def download_answers(name: str) -> Response:
             n_answers=len(rows),
             now=running().settings.now(),
         )
-    return attachment(answers_csv(rows, study.protocol.n_texts), f"{name}-answers.csv")
+    return attachment(answers_csv(rows, study.protocol), f"{name}-answers.csv")
 
 
 @blueprint.get("/studies/<name>/raters.csv")

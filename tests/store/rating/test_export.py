@@ -2,8 +2,17 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from rater.store.rating.export import answer_table, columns, mask_answers, mask_guesses, masked_id
+from rater.store.rating.export import (
+    answer_table,
+    columns,
+    mask_answers,
+    mask_guesses,
+    masked_id,
+    rank_meanings,
+)
 from rater.store.rating.frame import AnswerRow, GuessRow
+from rater.study.protocol import Protocol
+from rater.study.scales import BestWorst
 from rater.study.visit import GuessChoice
 
 AT = datetime(2026, 4, 1, tzinfo=UTC)
@@ -57,11 +66,24 @@ def test_all_texts_of_a_trial_are_masked_and_keep_their_places() -> None:
     assert not {"i", "j"} & set(left.item_ids)
 
 
-def test_each_field_of_the_items_has_a_column_after_the_others() -> None:
+def test_each_field_of_the_items_has_a_column_after_the_others(protocol: Protocol) -> None:
     with_fields = replace(answer("ada", "i"), fields={"task": "Tell a story", "concept": "love"})
 
-    table = answer_table([with_fields], n_texts=1)
+    table = answer_table([with_fields], protocol)
 
     assert table.columns == (*columns(1), "concept", "task")
     assert table.rows[0][-2:] == ("love", "Tell a story")
-    assert answer_table([answer("ada", "i")], n_texts=1).columns == columns(1)
+    assert answer_table([answer("ada", "i")], protocol).columns == columns(1)
+
+
+def test_an_order_of_texts_has_a_column_with_the_rank_of_each_text(protocol: Protocol) -> None:
+    scale = BestWorst(texts=3, best="happiest", worst="saddest")
+    dimension = protocol.dimensions[0].model_copy(update={"scale": scale})
+    shown = protocol.model_copy(update={"dimensions": (dimension,)})
+    given = replace(answer("ada", "i", "j", "k"), answer=31.0)
+
+    table = answer_table([given, replace(given, answer=None)], shown)
+
+    assert table.columns[-3:] == ("rank", "other_rank", "other_rank_2")
+    assert [row[-3:] for row in table.rows] == [(3, None, 1), (None, None, None)]
+    assert list(rank_meanings(3)) == list(table.columns[-3:])
