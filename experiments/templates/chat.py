@@ -80,7 +80,7 @@ break off in the middle of a sentence. Please ignore that.
     # Vectors at every token, because the first tokens of a conversation are those of the chat template.
     arms=(
         Unsteered(),
-        Steered(additions=(XVector("Love", "Hate", coeff=4, at=6, when="all", read="last"),)),
+        Steered(additions=(XVector("Love", "Hate", relative=0.2, at=6, when="all", read="last"),)),
     ),
     # Each rater sees one pair of each conversation.
     plan=Plan(raters=12),

@@ -20,7 +20,8 @@ from markupsafe import Markup
 from rater.sanitize import sanitize_for_display
 
 _LOWEST_HEADING = 6
-_BULLET = "• "
+# signs that the audit does not take for Markdown or for characters beyond ASCII, which the page lacks
+_BULLET, _BETWEEN_CELLS = "- ", "  "
 
 
 @lru_cache(maxsize=1)
@@ -87,7 +88,7 @@ _COUNTED = {
 
 
 def plain_text(source: str) -> str:
-    """Return a completion's Markdown as plain text, with bullets and numbers, and a bar between cells."""
+    """Return a completion as plain text, with bullets and numbers, and two spaces between cells."""
     return "\n".join(_lines_of(SyntaxTreeNode(parser().parse(source)))).strip("\n")
 
 
@@ -100,7 +101,7 @@ def _lines_of(node: SyntaxTreeNode) -> list[str]:
         return _lines_of_list(node)
     if node.type == "table":
         rows = [row for part in node.children for row in part.children]
-        return [" | ".join(_words_of(cell) for cell in row.children) for row in rows]
+        return [_BETWEEN_CELLS.join(_words_of(cell) for cell in row.children) for row in rows]
     blocks = [_lines_of(child) for child in node.children]
     is_in_item = node.type == "list_item"
     return [line for block in blocks for line in (block if is_in_item else [*block, ""])][

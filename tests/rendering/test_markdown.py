@@ -116,7 +116,7 @@ def test_plain_text_keeps_bullets_numbers_and_cells() -> None:
     source += "| a | b |\n|---|---|\n| 1 | `2` |\n\n```py\nx = 1\n```\n"
 
     assert plain_text(source) == (
-        "Fruit\n\nI like some:\n\n• apple\n  1. red\n  2. green\n• pear\n\na | b\n1 | 2\n\nx = 1"
+        "Fruit\n\nI like some:\n\n- apple\n  1. red\n  2. green\n- pear\n\na  b\n1  2\n\nx = 1"
     )
 
 

@@ -97,7 +97,7 @@ def test_an_answer_that_the_limit_cut_off_in_its_reasoning_has_no_parts_when_it_
 def test_cues_are_measured_on_what_is_shown() -> None:
     folded = protocol(rendering="markdown", reasoning="folded")
 
-    assert visible_text(folded, THOUGHT) == "Yes, do.\n\n• one"
+    assert visible_text(folded, THOUGHT) == "Yes, do.\n\n- one"
     counts = count_shown_forms(folded, THOUGHT)
     assert tuple(counts) == RENDERED_FORMS
     assert counts["bold or italic words"] == 1  # not the one in the folded reasoning
@@ -111,7 +111,7 @@ def test_a_terminal_shows_roles_and_plain_text() -> None:
     deep = protocol(rated="last_turn", rendering="markdown", reasoning="hidden")
 
     assert visible_whole(deep, DEEP, THOUGHT) == (
-        "User:\nHi\n\nAssistant:\nHello\n\nUser:\nMay I?\n\nAssistant:\nYes, do.\n\n• one"
+        "User:\nHi\n\nAssistant:\nHello\n\nUser:\nMay I?\n\nAssistant:\nYes, do.\n\n- one"
     )
 
 

@@ -164,14 +164,14 @@ function isForTheFocused({ target, key }) {
   if (target.matches(".field")) return key !== "Enter";
   if (target.matches("textarea")) return true;
   if (key === "Enter") return target.matches("button, a, summary");
-  return key.startsWith("Arrow") && target.matches("input[type=range]");
+  return key.startsWith("Arrow") && target.matches("input[type=range], .code, .table");
 }
 
 // Scroll the text by a key that scrolls, wherever the focus is; return whether the key was for that.
 function scrollsText({ key, shiftKey, target }) {
   const isPage = ["PageUp", "PageDown"].includes(key) && !target.matches("textarea");
   const isSpace = key === " " && !target.matches(TAKING_SPACE);
-  const isLine = ["ArrowUp", "ArrowDown"].includes(key) && !target.matches("textarea, input, .text");
+  const isLine = ["ArrowUp", "ArrowDown"].includes(key) && !target.matches("textarea, input, .text, .context");
   if (!isPage && !isSpace && !isLine) return false;
   const isUp = ["PageUp", "ArrowUp"].includes(key) || (key === " " && shiftKey);
   const texts = [...document.querySelectorAll(".trial .text")];
