@@ -96,6 +96,8 @@ class TextScore:
     name: str
     question: str
     scale: TextScores
+    is_external: bool = False
+    """True if the ratings come from a table without a study."""
 
 
 Judged: TypeAlias = Dimension | Rated | CompositeScore | Identified | TextScore

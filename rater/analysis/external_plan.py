@@ -9,8 +9,17 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from rater.analysis.answer_scale import ChoiceCoding, Judged, Numbers, Preferences, Rated, is_pairwise
+from rater.analysis.answer_scale import (
+    ChoiceCoding,
+    Judged,
+    Numbers,
+    Preferences,
+    Rated,
+    TextScore,
+    is_pairwise,
+)
 from rater.analysis.cell_scores import name_prompts_by_concept, read_concepts
 from rater.analysis.contrast_data import (
     are_few_paired,
@@ -19,6 +28,7 @@ from rater.analysis.contrast_data import (
     measure_overlap,
     select_ratings,
 )
+from rater.analysis.group_trials import TRIAL
 from rater.analysis.plan import (
     MIXED_MODEL_RULE,
     Planned,
@@ -35,7 +45,7 @@ from rater.name_lists import shell_argument
 from rater.names import normalise_name
 from rater.study.analysis_plan import CoprimaryTest, PlannedScore, PlannedTest, Scope
 from rater.study.composite import CompositeRule, CompositeScore, make_composite
-from rater.study.scales import Likert
+from rater.study.scales import Likert, TextScores
 
 MAX_POINTS = 11
 BASELINES = frozenset(
@@ -181,7 +191,7 @@ def choose_test(frame: pd.DataFrame, contrast: tuple[str, str], judged: Judged) 
 
     Answers are not used, and a text that could not be judged counts as shown.
     """
-    if is_pairwise(judged):
+    if is_pairwise(judged) or isinstance(judged, TextScore):
         return "cell_scores", ""
     overlap = measure_overlap(select_ratings(first_showings(frame), contrast, judged.name))
     has_both = 0 < overlap.n_first < overlap.n_answers
@@ -254,12 +264,11 @@ def _judged(
     choices: ChoiceCoding | None,
 ) -> Judged:
     answers = rows["answer"].to_numpy(dtype=np.float64)
+    if TRIAL in rows.columns and rows[TRIAL].notna().any():
+        return _ordered(name, rows, answers, has_scale=points is not None or limits is not None)
     rated = Rated(name, name, Numbers(float(answers.min()), float(answers.max())), is_inferred=True)
     if "other_arm" in rows.columns and rows["other_arm"].notna().any():
-        if limits is not None and limits[0] == -limits[1]:
-            return replace(rated, scale=Preferences(int(limits[1]), choices, is_named=True))
-        strongest = 1 if choices in {"1/0", "1/2"} else max(int(np.abs(np.rint(answers)).max()), 1)
-        return replace(rated, scale=Preferences(strongest, choices))
+        return replace(rated, scale=_preferences(answers, limits=limits, choices=choices))
     if limits is not None:
         return replace(rated, scale=Numbers(*limits), is_inferred=False)
     if points is not None:
@@ -268,6 +277,27 @@ def _judged(
     if whole and answers.min() >= 1 and answers.max() <= MAX_POINTS:
         return replace(rated, scale=_points(max(int(answers.max()), 2)))
     return rated
+
+
+def _preferences(
+    answers: NDArray[np.float64], *, limits: tuple[float, float] | None, choices: ChoiceCoding | None
+) -> Preferences:
+    if limits is not None and limits[0] == -limits[1]:
+        return Preferences(int(limits[1]), choices, is_named=True)
+    strongest = 1 if choices in {"1/0", "1/2"} else max(int(np.abs(np.rint(answers)).max()), 1)
+    return Preferences(strongest, choices)
+
+
+def _ordered(name: str, rows: pd.DataFrame, answers: NDArray[np.float64], *, has_scale: bool) -> TextScore:
+    """Take answers about the texts of a trial as best–worst choices (1, 0, −1) or as ranks from 1."""
+    if has_scale:
+        msg = f"{name} has texts that were put in order (column trial): points and limits do not apply"
+        raise StudyError(msg)
+    n_together = int(rows.groupby(["rater", TRIAL]).size().max())
+    is_best_worst = bool(np.isin(answers, [-1, 0, 1]).all())
+    ends = ("best", "worst") if is_best_worst else ("first", "last")
+    scale = TextScores(-1.0, 1.0, "best_worst" if is_best_worst else "ranking", n_together, *ends)
+    return TextScore(name, name, scale, is_external=True)
 
 
 def _points(n: int) -> Likert:

@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rater.analysis.answer_scale import TextScore
 from rater.analysis.contrast_data import first_showings, judged_only
+from rater.analysis.validation import opted_out
+from rater.errors import RaterError
 
 PLACE, TRIAL = "place", "trial"
 """Columns of a frame: a text's place on the page, and the number of its trial where the table has one."""
@@ -32,6 +35,43 @@ def chosen_places(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one row for each trial that was answered, with the place of the text put first as the answer."""
     chosen = rows[rows["answer"] == 1]
     return chosen.assign(answer=chosen[PLACE].astype(float))
+
+
+def score_orders(frame: pd.DataFrame, judged: TextScore) -> pd.DataFrame:
+    """Turn the ranks of an external table, from 1 for the best, into scores; best–worst choices are scores.
+
+    Raises:
+        RaterError: If a row names no trial, or the answers of a trial are not an order of its texts.
+    """
+    of = (frame["dimension"] == judged.name).to_numpy() & ~opted_out(frame)
+    rows = frame[of]
+    if rows[TRIAL].isna().any():
+        row = rows[rows[TRIAL].isna()].iloc[0]
+        msg = (
+            f"trial is missing (rater {row['rater']}, item {row['item']}); each text of {judged.name} has one"
+        )
+        raise RaterError(msg)
+    trial = trial_numbers(rows)
+    answers = rows["answer"].to_numpy(dtype=np.float64)
+    is_ranking = judged.scale.response == "ranking"
+    size = np.bincount(trial)[trial]
+    order = np.lexsort((answers, trial))
+    expected = np.arange(order.size) - np.searchsorted(trial[order], trial[order]) + 1.0  # 1, 2, … in a trial
+    if not is_ranking:
+        expected = np.where(expected == 1, -1.0, np.where(expected == size[order], 1.0, 0.0))
+    wrong = order[answers[order] != expected]
+    if wrong.size or (size < 2).any():
+        row = rows.iloc[int(wrong[0]) if wrong.size else int(np.flatnonzero(size < 2)[0])]
+        valid = "the ranks 1, 2, … once each" if is_ranking else "1 once, −1 once, and 0 for the others"
+        msg = (
+            f"answer is {row['answer']:g} (rater {row['rater']}, trial {row[TRIAL]}, item {row['item']}); "
+            f"valid for the texts of a trial: {valid}, for at least two texts"
+        )
+        raise RaterError(msg)
+    scores = frame["answer"].to_numpy(dtype=np.float64, copy=True)
+    if is_ranking:
+        scores[of] = (size + 1 - 2 * answers) / (size - 1)
+    return frame.assign(answer=scores)
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rater.analysis.answer_scale import Judged, Preferences, is_pairwise
+from rater.analysis.answer_scale import Judged, Preferences, TextScore, is_pairwise
 from rater.analysis.cell_scores import name_prompts_by_concept
 from rater.analysis.composites import add_composites
+from rater.analysis.group_trials import TRIAL, score_orders
 from rater.analysis.plan import Planned
 from rater.analysis.preferences import require_pairs
 from rater.analysis.reading_notes import reading_of
@@ -110,7 +111,8 @@ def _has_ids(frame: pd.DataFrame) -> bool:
 
 def _texts(frame: pd.DataFrame) -> pd.DataFrame:
     """Name each row's rater, dimension, prompt and text, or pair of texts, whichever is named first."""
-    keys = {name: frame[name] for name in ("rater", "dimension", "prompt")}
+    named = [name for name in ("rater", "dimension", "prompt", TRIAL) if name in frame.columns]
+    keys = {name: frame[name] for name in named}
     item = frame["item"].astype(str)
     text = frame["arm"] + "\x1f" + item
     if "other_arm" not in frame.columns or frame["other_arm"].isna().all():
@@ -286,6 +288,8 @@ def prepare(frame: pd.DataFrame, planned: Planned) -> PreparedFrame:
     frame = name_prompts_by_concept(validate_frame(frame))
     for judged in planned.rated:
         frame = _recode(frame, judged)
+        if isinstance(judged, TextScore) and judged.is_external:
+            frame = score_orders(frame, judged)
         require_on_scale(frame, judged)
         if is_pairwise(judged):
             require_pairs(frame, judged.name)

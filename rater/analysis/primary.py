@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from rater.analysis.answer_scale import Judged, Rated, is_pairwise
+from rater.analysis.answer_scale import Judged, Rated, TextScore, is_pairwise
 from rater.analysis.blinding import Blinding, attach_guesses, check_blinding
 from rater.analysis.cell_scores import read_concepts
 from rater.analysis.characteristics import Characteristic, describe_raters
@@ -192,7 +192,11 @@ class Analysis:
     @property
     def is_external(self) -> bool:
         """True if the ratings come without a study that declares their scales."""
-        return any(isinstance(found.dimension, Rated) for found in self.dimensions)
+        return any(
+            isinstance(found.dimension, Rated)
+            or (isinstance(found.dimension, TextScore) and found.dimension.is_external)
+            for found in self.dimensions
+        )
 
 
 def analyze(  # noqa: PLR0913 (each argument is a table)

@@ -22,7 +22,7 @@ from rater.analysis.confidence import ConfidenceEffects, confidence_effects
 from rater.analysis.contrast_data import Ratings
 from rater.analysis.crossed import Compared, compare
 from rater.analysis.effects import effect_sizes
-from rater.analysis.group_trials import GroupCounts, count_groups, trial_numbers
+from rater.analysis.group_trials import TRIAL, GroupCounts, count_groups, trial_numbers
 from rater.analysis.intervals import ProgressCallback, bounds_of
 from rater.analysis.multiple_comparisons import ArmContrast, make_contrasts
 from rater.analysis.ordinal.odds import ordinal_test
@@ -151,6 +151,8 @@ def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Detai
     of_effects, of_agreement, of_doses, of_ranking, of_prediction = rng.spawn(5)
     pairwise, points = is_pairwise(judged), [level.value for level in judged.scale.levels]
     single = as_single_texts(data.frame, name) if pairwise else data.frame
+    if TRIAL in single.columns:  # one text can be in several trials of a rater: its first answer counts
+        single = single.drop_duplicates(["rater", "item", "dimension"])
     given = _as_given(single, judged)
     agreement = measure_agreement(
         given,

@@ -18,13 +18,13 @@ from rater.names import normalise_name
 from rater.tables import SourceTable
 from rater.tables.table import cell_text
 
-NUMBERS = ("position", "confidence", "shown_ms", "first_render_ms", "hidden_ms")
-TEXTS = ("guess", "other_arm", "other_item", CONCEPT)
+NUMBERS = ("position", "place", "confidence", "shown_ms", "first_render_ms", "hidden_ms")
+TEXTS = ("guess", "other_arm", "other_item", "trial", CONCEPT)
 FLAGS = ("is_repeat", "cannot_judge", "not_applicable", "arm_is_left")
 """Columns that are read under these names where they are there: numbers, names, and yes or no."""
 OPT_OUTS = ("cannot_judge", "not_applicable")
 """Flags of rows that have no answer, because the rater gave none on purpose."""
-REPEAT_KEY = ("rater", "prompt", "arm", "item", "other_arm", "other_item", "dimension")
+REPEAT_KEY = ("rater", "prompt", "arm", "item", "other_arm", "other_item", "trial", "dimension")
 """Answers that agree in all of these are repeats: items may be numbered within prompt and arm."""
 _NAMED = ("rater", "prompt", "arm", "item", "dimension")
 _MATCHING = {"arm": ("arm", "other_arm", "guess"), "item": ("item", "other_item")}
