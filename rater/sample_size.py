@@ -74,7 +74,8 @@ class PowerPlan:
     sizes: list[Size]
     cheapest: dict[float, Size | None]
     """For each target power, the size that reaches it for the fewest rater-minutes."""
-    is_pairwise: bool
+    as_shares: bool
+    """True if the difference is one of shares, from −1 to 1: a choice between texts or among labels."""
     spread: ModelSDs
     """The variance components assumed, or estimated from the pilot."""
     last_look: float | None
@@ -103,15 +104,20 @@ def default_points(study: Study) -> float:
     return (high - low) / 8
 
 
+def is_of_shares(study: Study) -> bool:
+    """Return whether the primary difference is one of shares: of a choice between texts, or among labels."""
+    return study.is_pairwise or study.simulated_as(study.primary).scale.chance is not None
+
+
 def as_net_superiority(
     study: Study, points: float, assumptions: PlanningAssumptions | None = None
 ) -> float | None:
     """Convert a difference in scale points to net superiority, where that is what the primary test compares.
 
-    None where it compares scale points, where texts are chosen between (whose difference is one already), and
-    on a scale without points.
+    None where it compares scale points, where texts are chosen between or labels among (whose difference is
+    one already), and on a scale without points.
     """
-    if study.analysis.score != "net_superiority" or study.is_pairwise:
+    if study.analysis.score != "net_superiority" or is_of_shares(study):
         return None
     judged, pilot = study.simulated_as(study.primary), (assumptions or PlanningAssumptions()).pilot
     scale, spread = (pilot.scale, pilot.spread) if pilot else (assume(judged), ModelSDs())
@@ -181,7 +187,7 @@ def plan_power(
             )
             for target in TARGETS
         },
-        is_pairwise=study.is_pairwise,
+        as_shares=is_of_shares(study),
         spread=planner.assumed.spread,
         last_look=planner.level if planner.level != study.analysis.alpha else None,
         assumptions=assumed,

@@ -176,6 +176,7 @@ def data_dictionary(columns: Iterable[str], *, masked: bool) -> dict[str, Meanin
     }
     n_texts = len(_item_columns(named))
     meanings |= export.item_meanings(n_texts, masked=masked) | export.rank_meanings(n_texts)
+    meanings |= {name: export.GIVEN_LABELS[name] for name in named if name in export.GIVEN_LABELS}
     return meanings | _field_meanings(named)
 
 

@@ -33,6 +33,7 @@ from rater.study.describe import (
     describe_display,
     describe_doses,
     describe_sampling,
+    describe_targets,
 )
 from rater.study.dimension import Dimension
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS
@@ -159,10 +160,12 @@ def _timing(registrable: Registrable) -> str:
 def _hypotheses(study: Study) -> Iterator[str]:
     first, second = study.contrast
     dimension = study.primary_dimension
-    verb = {"text": "rated", "pair": "preferred", "group": "ranked"}[study.trial_noun]
+    verb = {"text": "rated", "pair": "preferred", "group": "ranked"}[study.trial_noun] + " differently"
+    if dimension.scale.chance is not None:
+        verb = "recognised differently often"
     yield (
         f"Primary hypothesis: on {_named(dimension)}, texts of arm "
-        f"`{first}` and texts of arm `{second}` are {verb} differently. The claim is about "
+        f"`{first}` and texts of arm `{second}` are {verb}. The claim is about "
         f"{SCOPES[study.analysis.scope]}. The test is two-sided."
     )
     if study.analysis.sesoi is not None:
@@ -239,6 +242,13 @@ def _design(study: Study) -> Iterator[str]:
         yield (
             f"- Composite score `{composite.name}`: {composite.question} "
             f"({composite.scale.describe_values()}); missing if a part is missing"
+        )
+    targets = describe_targets(study)
+    if targets:
+        yield (
+            f"In a choice among labels, the score is 1 if the target was chosen and 0 otherwise. Target: "
+            f"{targets}. In addition, the proportion of target choices in each arm is compared with chance, "
+            "1 / the number of options."
         )
     for dimension in study.described_dimensions:
         yield f"- `{dimension.name}`: “{dimension.question}” ({_describe_answers(dimension)})"

@@ -18,12 +18,11 @@ from rater.analysis.crossed_proportion import crossed_proportion
 from rater.analysis.d_prime import DPrime, d_prime_with_interval
 from rater.analysis.plan import Planned
 from rater.analysis.results import Counts, Estimate, NotEstimable, Quantity
-from rater.study.label_choice import NONE_VALUE, TargetScore
+from rater.study.label_choice import NONE_VALUE, SEPARATOR, TargetScore
 
 CHOSEN, TARGET, OPTIONS = "chosen", "target", "options"
 """Columns of a frame: the label that was chosen, the label that is correct, and the labels in the order
 shown, separated by `SEPARATOR`."""
-SEPARATOR = " | "
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ from rater.analysis.contrast_data import (
     measure_overlap,
     select_ratings,
 )
+from rater.analysis.external_labels import label_scale
 from rater.analysis.group_trials import TRIAL
 from rater.analysis.plan import (
     MIXED_MODEL_RULE,
@@ -228,7 +229,7 @@ def infer_dimensions(
         require_limits(limits)
     answered = judged_only(frame).dropna(subset=["answer"])
     dimensions = tuple(
-        _judged(str(name), rows, points=points, limits=limits, choices=choices)
+        _of_labels(str(name), rows) or _judged(str(name), rows, points=points, limits=limits, choices=choices)
         for name, rows in answered.groupby("dimension", sort=False)
     )
     are_choices = list(map(is_pairwise, dimensions))
@@ -253,6 +254,12 @@ def is_baseline(arm: str) -> bool:
     """Return whether an arm's name has one of the words for a baseline."""
     words = re.sub(r"control[\W_]*vectors?", "", arm.casefold())  # which steer
     return not BASELINES.isdisjoint(re.split(r"[\W_]+", words))
+
+
+def _of_labels(name: str, rows: pd.DataFrame) -> Judged | None:
+    """Return a choice among labels; None if the answers are something else."""
+    scale = label_scale(rows)
+    return None if scale is None else Rated(name, name, scale)
 
 
 def _judged(

@@ -15,6 +15,7 @@ from typing import IO
 import pandas as pd
 
 from rater.analysis.answer_values import EMPTY, AnswerRules, check_labels, parse_number
+from rater.analysis.external_labels import add_scores
 from rater.analysis.tidy_frame import FLAGS, NUMBERS, TEXTS, TidyFrame
 from rater.errors import RaterError, TableError, listed, nearest
 from rater.name_lists import shell_argument
@@ -80,7 +81,8 @@ def read(  # noqa: PLR0913 (each argument is an option of the command, too)
         rater: The column of raters.
         prompt: The column of prompts.
         arm: The column of arms.
-        answer: The column of answers: numbers, numbers with a label ("5 – very happy"), or `labels`.
+        answer: The column of answers: numbers, numbers with a label ("5 – very happy"), or `labels`. With
+            columns ``chosen`` and ``target`` (labels) it can be left out: it is 1 where they are the same.
         item: The column of texts; by default ``item``, or else a prompt has one text in each arm.
         dimension: The column of dimensions; by default ``dimension``, or else there is one.
         wide: The names of a wide table's columns of answers: ``"{arm}"``, ``"{prompt}_{arm}"``, ``"{item}"``.
@@ -108,6 +110,7 @@ def read(  # noqa: PLR0913 (each argument is an option of the command, too)
     if items is not None:
         table = _add_items(table, load_table(items, dialect, encoding=encoding), columns.item or "item")
     wanted = columns.among(table.columns)
+    table = add_scores(table, wanted)
     _check_columns(table, wanted)
     named = check_labels(labels) if labels else ()
     codes = [missing] if isinstance(missing, str | int | float) else missing

@@ -19,7 +19,7 @@ from rater.tables import SourceTable
 from rater.tables.table import cell_text
 
 NUMBERS = ("position", "place", "confidence", "shown_ms", "first_render_ms", "hidden_ms")
-TEXTS = ("guess", "other_arm", "other_item", "trial", CONCEPT)
+TEXTS = ("guess", "other_arm", "other_item", "trial", "chosen", "target", "options", CONCEPT)
 FLAGS = ("is_repeat", "cannot_judge", "not_applicable", "arm_is_left")
 """Columns that are read under these names where they are there: numbers, names, and yes or no."""
 OPT_OUTS = ("cannot_judge", "not_applicable")

@@ -26,6 +26,7 @@ _SAME_NAMES = (
     ("item", "other_item"),
     ("dimension",),
     ("concept",),
+    ("chosen", "target"),
 )
 """Columns whose names are names of the same things."""
 
@@ -291,6 +292,9 @@ _COLUMNS: dict[str, Callable[[pd.DataFrame, str], pd.Series]] = {
     "other_arm": _as_optional_names,
     "other_item": _as_optional_names,
     "guess": _as_optional_names,
+    "chosen": _as_optional_names,
+    "target": _as_optional_names,
+    "options": _as_optional_names,
     "is_repeat": _as_flags,
     "cannot_judge": _as_flags,
     "not_applicable": _as_flags,

@@ -21,6 +21,7 @@ from rater.study.arms import (
     Unsteered,
     models_needed,
 )
+from rater.study.label_choice import Choose
 from rater.study.protocol import Reasoning
 from rater.study.study import Study
 
@@ -132,6 +133,16 @@ def describe_doses(study: Study) -> str:
     """Return the arms of the dose series in order of dose; empty if there is none."""
     levels = sorted(dose_levels(study).items(), key=lambda level: level[1])
     return ", ".join(f"{arm} {dose:g}" for arm, dose in levels)
+
+
+def describe_targets(study: Study) -> str:
+    """Describe the correct option of each text of a choice among labels; empty without such a choice."""
+    if not any(isinstance(each.scale, Choose) for each in study.dimensions):
+        return ""
+    targets = study.analysis.targets
+    if not targets:
+        return "the concept of each text, in all arms"
+    return ", ".join(f"“{option}” for {arm}" for arm, option in targets.items())
 
 
 def describe_contrast(first: str, second: str, name: str) -> str:

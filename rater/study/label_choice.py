@@ -32,6 +32,10 @@ def shuffled_places(rater: str, n: int) -> tuple[int, ...]:
     return tuple(sorted(range(n), key=keys.__getitem__))
 
 
+SEPARATOR = " | "
+"""The separator of labels in a column of tables."""
+
+
 @dataclass(frozen=True)
 class TargetScore(AnswerScale):
     """The score of a choice among labels: 1 if the target was chosen, 0 otherwise."""
@@ -154,6 +158,10 @@ class Choose(StudyScale):
         # the order does not belong to the declaration
         shown._shown = shuffled_places(rater, len(self.labels))  # noqa: SLF001
         return shown
+
+    def list_shown(self, rater: str) -> str:
+        """Return the labels in the order in which a rater sees them, for tables."""
+        return SEPARATOR.join(choice.label for choice in self.shown_to(rater).choices)
 
     def answer(self, label: str) -> tuple[float, float]:
         """Return an option as the only correct answer, for `accepted` of practice and attention checks.

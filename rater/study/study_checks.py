@@ -24,7 +24,10 @@ from rater.study.additions import (
     hook_name,
 )
 from rater.study.arms import ConceptSteered, ExternalCompletions, Steered
+from rater.study.concepts import CONCEPT
+from rater.study.fields import names_in
 from rater.study.forecast import forecast
+from rater.study.label_choice import Choose
 from rater.study.study import Study
 from rater.study.visit import MTURK
 
@@ -224,6 +227,24 @@ def remarks(study: Study, file: Path) -> Iterator[str]:
         )
     yield from _odd_visits(study)
     yield from _narrow_claims(study)
+    yield from _given_away(study)
+
+
+def _given_away(study: Study) -> Iterator[str]:
+    """Warn about pages that show the correct answer of a choice among labels."""
+    choices = [index for index, each in enumerate(study.dimensions) if isinstance(each.scale, Choose)]
+    if not choices or study.analysis.targets:
+        return
+    for index, field in enumerate(study.shown_fields):
+        if field.name == CONCEPT:
+            yield f"shown_fields[{index}] shows the concept of each text, which is the correct answer."
+    for index, each in enumerate(study.dimensions):
+        if CONCEPT in names_in(each.question):
+            asked = study.dimensions[choices[0]].name
+            yield (
+                f"dimensions[{index}].question names the concept of each text, which is the correct answer "
+                f"to {asked}."
+            )
 
 
 def _narrow_claims(study: Study) -> Iterator[str]:

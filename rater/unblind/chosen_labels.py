@@ -1,12 +1,10 @@
 """Add to a rating frame which label was chosen, which is correct, and the order in which they were shown."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
-from rater.analysis.choices import SEPARATOR
 from rater.store.dictionary import Meaning
-from rater.study.label_choice import Choose, shuffled_places
+from rater.store.rating.export import GIVEN_LABELS
+from rater.study.label_choice import Choose
 from rater.study.study import Study
 from rater.study.targets import find_target
 from rater.unblind.verify_key import Opened
@@ -14,12 +12,8 @@ from rater.unblind.verify_key import Opened
 LABEL_COLUMNS = ("chosen", "target", "options")
 """The additional columns of a rating frame with choices among labels; empty on other dimensions."""
 LABEL_MEANINGS = {
-    "chosen": Meaning("In a choice among labels, the label that was chosen.", "experimenter"),
+    **GIVEN_LABELS,
     "target": Meaning("In a choice among labels, the label that is correct for the text.", "sealed"),
-    "options": Meaning(
-        "In a choice among labels, the labels in the order in which the rater saw them, separated by “ | ”.",
-        "experimenter",
-    ),
 }
 
 
@@ -53,13 +47,8 @@ def add_labels(frame: pd.DataFrame, opened: Opened) -> pd.DataFrame:
         fields = items[opened.cells[item].prompt_index].fields
         target, given = find_target(scale, arm, fields, targets), answers[row]
         chosen = None if pd.isna(given) else scale.name_value(given)
-        labels.append((chosen, target, SEPARATOR.join(_shown(scale, rater))))
+        labels.append((chosen, target, scale.list_shown(rater)))
         if chosen is not None:
             answers[row] = float(chosen == target)
     added = pd.DataFrame(labels, columns=list(LABEL_COLUMNS), index=frame.index, dtype=object)
     return pd.concat([frame.assign(answer=answers), added], axis=1)
-
-
-def _shown(scale: Choose, rater: str) -> Sequence[str]:
-    shown = [scale.labels[place] for place in shuffled_places(rater, len(scale.labels))]
-    return shown if scale.none is None else [*shown, scale.none]

@@ -19,6 +19,7 @@ from rater.study.describe import (
     describe_display,
     describe_doses,
     describe_guessing,
+    describe_targets,
 )
 from rater.study.duration import describe_duration
 from rater.study.forecast import TOKENS_PER_SECOND, Forecast
@@ -173,6 +174,7 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
         ("control", control if is_compared_by_default else ""),
         *_contrasts(study),
         ("doses", _doses(study)),
+        ("targets", describe_targets(study)),
         (
             "moderators",
             f"{', '.join(plan.moderators)}; interactions with the primary difference, Holm correction"

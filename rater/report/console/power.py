@@ -21,7 +21,7 @@ def print_power(plan: PowerPlan, console: Console | None = None) -> None:
     """Print planned power, smallest detectable difference, power by sample size, and the cheapest size."""
     console = console or Console()
     planned = describe_power(
-        plan.planned, plan.points, is_pairwise=plan.is_pairwise, net_superiority=plan.net_superiority
+        plan.planned, plan.points, as_shares=plan.as_shares, net_superiority=plan.net_superiority
     )
     console.print(Text(f"Planned design: {planned}"))
     if plan.coprimary is not None and plan.least_joint_power is not None:
@@ -34,7 +34,7 @@ def print_power(plan: PowerPlan, console: Console | None = None) -> None:
     if plan.smallest_points is None:
         console.print(Text("No difference, however large, is detected with 80% power in the planned design."))
     else:
-        smallest = _difference(plan.smallest_points, is_pairwise=plan.is_pairwise, digits=2)
+        smallest = _difference(plan.smallest_points, as_shares=plan.as_shares, digits=2)
         console.print(Text(f"Smallest difference detected with 80% power: {smallest}."))
     console.print()
     console.print(_table(plan))
@@ -46,12 +46,12 @@ def print_power(plan: PowerPlan, console: Console | None = None) -> None:
 
 
 def describe_power(
-    power: Power, points: float, *, is_pairwise: bool = False, net_superiority: float | None = None
+    power: Power, points: float, *, as_shares: bool = False, net_superiority: float | None = None
 ) -> str:
     """Describe the power for a difference, also in the unit of the primary test."""
     unit = "" if net_superiority is None else f" (net superiority {number(net_superiority)})"
     return (
-        f"the power to detect a difference of {_difference(points, is_pairwise=is_pairwise)}{unit} is "
+        f"the power to detect a difference of {_difference(points, as_shares=as_shares)}{unit} is "
         f"{power.share:.0%} (± {(power.high - power.low) / 2:.0%} simulation error)."
     )
 
@@ -79,11 +79,11 @@ OF_THESE_CONCEPTS = (
 )
 
 
-def print_concept_power(plan: ConceptPower, points: float, *, is_pairwise: bool) -> None:
+def print_concept_power(plan: ConceptPower, points: float, *, as_shares: bool) -> None:
     """Print the power over raters, prompts and concepts by size, and what doubling each of them does."""
     console, sizes = Console(), list(plan.powers)
     each = "for each concept" if plan.planned.prompts == "nested" else "for all concepts"
-    console.print(Text(f"Power for {_difference(points, is_pairwise=is_pairwise)}"))
+    console.print(Text(f"Power for {_difference(points, as_shares=as_shares)}"))
     for n_prompts in sorted({size.n_prompts for size in sizes}):
         console.print()
         console.print(Text(f"{counted(n_prompts, 'prompt')} {each}:"))
@@ -115,10 +115,10 @@ def _concept_table(plan: ConceptPower, sizes: Sequence[ConceptStudySize]) -> Tab
     return table
 
 
-def _difference(points: float, *, is_pairwise: bool, digits: int | None = None) -> str:
-    factor, unit = (100, "percentage points") if is_pairwise else (1, "scale points")
+def _difference(points: float, *, as_shares: bool, digits: int | None = None) -> str:
+    factor, unit = (100, "percentage points") if as_shares else (1, "scale points")
     value = factor * points
-    return f"{value:g} {unit}" if digits is None else f"{number(value, 0 if is_pairwise else digits)} {unit}"
+    return f"{value:g} {unit}" if digits is None else f"{number(value, 0 if as_shares else digits)} {unit}"
 
 
 def describe_spread(spread: ModelSDs) -> str:
@@ -158,7 +158,7 @@ def _table(plan: PowerPlan) -> Table:
     prompts = sorted({size.n_prompts for size in plan.sizes})
     raters = sorted({size.n_raters for size in plan.sizes})
     shares = {(size.n_raters, size.n_prompts): size.power.share for size in plan.sizes}
-    title = f"Power for {_difference(plan.points, is_pairwise=plan.is_pairwise)}"
+    title = f"Power for {_difference(plan.points, as_shares=plan.as_shares)}"
     table = Table(box=None, padding=(0, 2, 0, 0), title=title)
     table.add_column("raters", justify="right")
     for n_prompts in prompts:

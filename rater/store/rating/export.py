@@ -35,6 +35,7 @@ from rater.store.rating.schema import (
     Rater,
 )
 from rater.store.rating.studies import PublishedStudy
+from rater.study.label_choice import Choose
 from rater.study.protocol import Protocol
 from rater.study.questionnaire import name_given
 from rater.study.scales import StudyScale
@@ -107,16 +108,28 @@ class ExportTable:
     rows: list[tuple[object, ...]]
 
 
+GIVEN_LABELS = {
+    "chosen": Meaning("In a choice among labels, the label that was chosen.", "experimenter"),
+    "options": Meaning(
+        "In a choice among labels, the labels in the order in which the rater saw them, separated by “ | ”.",
+        "experimenter",
+    ),
+}
+"""The additional columns of a study with choices among labels; empty on other dimensions."""
+
+
 def answer_table(rows: Sequence[AnswerRow], protocol: Protocol) -> ExportTable:
-    """Return answers as a table: `columns`, then a column for each field of the items."""
+    """Return answers as a table: `columns`, labels that were chosen, a column for each field of the items."""
     fields, n_texts = sorted({name for row in rows for name in row.fields}), protocol.n_texts
     scales = {each.name: each.scale for each in protocol.dimensions}
+    has_labels = any(isinstance(scale, Choose) for scale in scales.values())
     return ExportTable(
-        (*columns(n_texts), *fields),
+        (*columns(n_texts), *(GIVEN_LABELS if has_labels else ()), *fields),
         [
             (
                 *_values(row),
                 *(_ranks(row, scales[row.dimension]) if n_texts > 2 else ()),
+                *(_labels(row, scales[row.dimension]) if has_labels else ()),
                 *(row.fields.get(name) for name in fields),
             )
             for row in rows
@@ -129,6 +142,13 @@ def _ranks(row: AnswerRow, scale: StudyScale) -> list[int | None]:
     return [
         None if row.answer is None else scale.rank(row.answer, place) for place in range(len(row.item_ids))
     ]
+
+
+def _labels(row: AnswerRow, scale: StudyScale) -> tuple[str | None, str | None]:
+    """Return the label that was chosen and the labels in the order shown; nothing on another scale."""
+    if not isinstance(scale, Choose):
+        return None, None
+    return None if row.answer is None else scale.name_value(row.answer), scale.list_shown(row.rater_id)
 
 
 def _values(row: AnswerRow) -> tuple[object, ...]:

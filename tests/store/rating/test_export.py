@@ -11,6 +11,8 @@ from rater.store.rating.export import (
     rank_meanings,
 )
 from rater.store.rating.frame import AnswerRow, GuessRow
+from rater.study.dimension import Dimension
+from rater.study.label_choice import Choose, shuffled_places
 from rater.study.protocol import Protocol
 from rater.study.scales import BestWorst
 from rater.study.visit import GuessChoice
@@ -87,3 +89,18 @@ def test_an_order_of_texts_has_a_column_with_the_rank_of_each_text(protocol: Pro
     assert table.columns[-3:] == ("rank", "other_rank", "other_rank_2")
     assert [row[-3:] for row in table.rows] == [(3, None, 1), (None, None, None)]
     assert list(rank_meanings(3)) == list(table.columns[-3:])
+
+
+def test_a_choice_among_labels_has_its_label_and_the_order_shown(protocol: Protocol) -> None:
+    scale = Choose(options=("love", "anger"), none="none")
+    dimension = Dimension(name="happiness", question="Which?", scale=scale)
+    shown = protocol.model_copy(update={"dimensions": (dimension,)})
+    rows = [replace(answer("ada", "i"), answer=value) for value in (2.0, 0.0, None)]
+
+    table = answer_table(rows, shown)
+
+    assert table.columns == (*columns(1), "chosen", "options")
+    order = [scale.labels[place] for place in shuffled_places("ada", 2)]
+    assert [row[-2:] for row in table.rows] == [
+        (chosen, " | ".join([*order, "none"])) for chosen in ("anger", "none", None)
+    ]
