@@ -86,7 +86,7 @@ _STEERING = Library(
         "completion_nlls position_norms PositionNorm prompt_norms token_repetition count_words",
         "Each token of a text": "token_effects TokenEffect compare_with_prompting text_logprobs TextLogprobs "
         "choice_logprobs layer_predictions LayerPrediction",
-        "Sweeps": "sweep all_settings place_additions SweepSetting SweepOutcome",
+        "Sweeps": "sweep all_settings place_additions SweepSetting SweepOutcome PromptOutcome SweepText",
         "Corpora": "corpus_effect TextEffect corpus_changes TextChange summarise_corpus CorpusOutcome",
         "Frames": "to_frame",
         "Files": "save_completions load_completions read_completions_header save_vectors load_vectors "

@@ -286,6 +286,9 @@ def _arms(
 
 def _over_prompts(own: pd.DataFrame, metric: MetricValues, planned: Planned, score: PlannedScore) -> Outcome:
     compared = compare(own, planned.contrast, metric.name, pairwise=metric.is_pairwise)
+    if own.empty:
+        reason = "no text has a value of the metric"
+        return NotEstimable(test="metric by arm", score=score, reason=reason, n=compared.answers.count())
     # a level of significance that an interim look has spent is not this test's, and no SESOI is in its units
     plan = replace(planned, scope="prompts", test="cell_scores", score=score, sesoi=None, coprimary=None)
     return make_primary(compared, plan)

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import inspect
+import json
 import math
 import sys
 from collections.abc import Callable
@@ -55,6 +56,23 @@ def count(words: str) -> Scoring:
 
     listed = ", ".join(counted)
     return Scoring(f"occurrences of {listed} in a text", f"words: {listed}", count_them)
+
+
+def classify(model: str, positive: list[str] | None) -> Scoring:
+    """Return a measure: the probability of some labels by a text-classification model.
+
+    The model is loaded with the first text.
+    """
+    from rater.measure.classifiers import Classifier
+
+    metric = Classifier(model, positive)
+
+    def score(text: str) -> float:
+        (value,) = metric([text])
+        assert value is not None  # noqa: S101 (a classifier values every text)
+        return value
+
+    return Scoring(metric.description, f"classifier: {json.dumps(metric.definition)}", score)
 
 
 def load_score(spec: str, *, option: str = "--score") -> Scoring:

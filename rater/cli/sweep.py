@@ -4,20 +4,20 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from rater.cli.model import device_option, dtype_option, load_model, require_torch
 from rater.cli.options import OutputFile
-from rater.errors import StudyError, nearest
+from rater.errors import ModelError, StudyError, TableError, nearest
 
 if TYPE_CHECKING:
     from rater.cli.metrics import Scoring
     from rater.cli.sweep_tables import SweepTerms
-    from rater.steering.sweep_results import SweepOutcome, SweepSetting
+    from rater.steering.sweep_results import SweepDetailsFile, SweepOutcome, SweepSetting
     from rater.study.arms import Steered
     from rater.study.study import Study
 
@@ -83,12 +83,36 @@ class Coeffs(click.ParamType[tuple[float, ...]]):
     "score_spec",
     help="Effect: your own function of a text, FILE.py:function or module:function.",
 )
+@click.option(
+    "--classifier", "classifier_model", help="Effect: probability of a label by a text-classification model."
+)
+@click.option("--positive", help="Labels of the classifier that count, such as toxic,insult.")
+@click.option(
+    "--texts",
+    "texts_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Effect: log probability of the texts of a table (column text, and optionally prompt).",
+)
 @click.option("--prompts", "n_prompts", type=click.IntRange(1), help="Use only the first N prompts.")
 @click.option(
     "--samples", default=2, show_default=True, type=click.IntRange(1), help="Completions per prompt."
 )
 @click.option("--out", type=OutputFile(), help="Results as CSV.  [default: STUDY-ARM-sweep.csv]")
+@click.option("--by-prompt", is_flag=True, help="Keep the results of each prompt, too, in OUT-prompts.csv.")
+@click.option("--keep-texts", is_flag=True, help="Keep the completions, in OUT-texts.csv.")
 @click.option("--picture", type=OutputFile(".png", ".svg"), help="Draw a heat map to this .png or .svg file.")
+@click.option(
+    "--lines",
+    type=click.Choice(["effect", "nll"]),
+    help="Draw lines of the effect or the NLL instead; with --by-prompt, a panel for each prompt.",
+)
+@click.option(
+    "--by",
+    default="layer",
+    show_default=True,
+    type=click.Choice(["layer", "coeff"]),
+    help="Horizontal axis of the lines.",
+)
 @device_option
 @dtype_option
 def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
@@ -97,55 +121,128 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     coeffs: tuple[float, ...],
     positions: tuple[str, ...],
     arm_name: str | None,
-    words: str | None,
-    score_spec: str | None,
     n_prompts: int | None,
     samples: int,
     out: Path | None,
     picture: Path | None,
     device: str | None,
     dtype: str | None,
+    *,
+    lines: str | None,
+    by: str,
+    by_prompt: bool,
+    keep_texts: bool,
+    **effect: Any,
 ) -> None:
     """Measure the effect of a study's steered arm at each layer, coefficient and position.
 
-    The effect is the number of words from a list, your own function of a text, or by default the KL
-    divergence of the next token. Each setting is written to a CSV file as soon as it is measured. You can
-    stop at any time, and run the same command again to continue.
+    The effect is the number of words from a list, your own function of a text, the probability of a label,
+    the log probability of given texts, or by default the KL divergence of the next token. Each setting is
+    written to a CSV file as soon as it is measured. You can stop at any time, and run the same command again
+    to continue.
 
     \b
     Example: rater sweep experiments/love_vs_hate.py --layers 2:12:2 --coeffs 4,8,12 --words love,happy
     """
     require_torch()
+    from rich.console import Console
+
+    from rater.cli.sweep_pictures import draw_lines, draw_map
     from rater.cli.sweep_tables import print_sweep
-    from rater.steering.sweep_results import SweepFile, all_settings
+    from rater.steering.sweep_results import all_settings
     from rater.study.load import load_study
 
+    if lines is not None and picture is None:
+        msg = "--lines needs a file for the figure: --picture FILE."
+        raise click.UsageError(msg)
+    if by_prompt and effect["texts_file"] is not None:
+        msg = "--by-prompt cannot be combined with --texts, whose prompts are not those of the study."
+        raise click.UsageError(msg)
     study = load_study(file)
     arm = steered_arm(study, arm_name)
     require_layers(study, layers)
-    scoring = _scoring(words, score_spec)
-    job = _Job(study, arm, study.prompts_of(0)[:n_prompts], samples, scoring)
+    job = SweepJob(study, arm, study.prompts_of(0)[:n_prompts], samples, *_effect(**effect))
     # the default file is refused like a named one if it cannot be written
     out = out or OutputFile().convert(f"{study.name}-{arm.name}-sweep.csv", None, None)
+    wanted = all_settings(layers, coeffs, positions)  # type: ignore[arg-type] # click allows these three only
+    details = _details(out, job.measured(dtype), by_prompt=by_prompt, keep_texts=keep_texts)
+    shown = _outcomes(job, out, wanted, details, device=device, dtype=dtype)
+    print_sweep(shown, job.terms, Console())
+    if picture is None:
+        return
+    if lines is None:
+        draw_map(shown, picture, job)
+    else:
+        rows = details["prompts"].read_prompts() if by_prompt else []
+        rows = [row for row in rows if row.setting in {None, *wanted}]
+        draw_lines(rows or shown, picture, job, value=lines, by=by)
+
+
+def _outcomes(
+    job: "SweepJob",
+    out: Path,
+    wanted: "list[SweepSetting]",
+    details: "dict[str, SweepDetailsFile]",
+    *,
+    device: str | None,
+    dtype: str | None,
+) -> "list[SweepOutcome]":
+    """Return the outcomes of the unsteered model and the settings; measure those that are missing."""
+    from rater.steering.sweep_results import SweepFile
+
     table = SweepFile(out, job.measured(dtype))
     outcomes = table.read()  # before torch is imported, which takes seconds
-    wanted = all_settings(layers, coeffs, positions)  # type: ignore[arg-type] # click allows these three only
     known = {outcome.setting for outcome in outcomes}
+    _require_details(details, known & {None, *wanted}, out)
     missing = [setting for setting in wanted if setting not in known]
     if missing or None not in known:
-        for outcome in _measure(job, missing, device, dtype, with_unsteered=None not in known):
+        for measured in _measure(
+            job, missing, device, dtype, with_unsteered=None not in known, keep_texts="texts" in details
+        ):
+            outcome = replace(measured, score=measured.text_logprob) if job.given else measured
+            # the sweep's own line last: a killed run measures the setting again
+            for each in details.values():
+                each.append(outcome)
             table.append(outcome)
             outcomes.append(outcome)
-    shown = [outcome for outcome in outcomes if outcome.setting is None or outcome.setting in wanted]
-    from rich.console import Console
+    return [outcome for outcome in outcomes if outcome.setting is None or outcome.setting in wanted]
 
-    print_sweep(shown, job.terms, Console())
-    if picture is not None:
-        _draw(shown, picture, job)
+
+def _details(
+    out: Path, measured: dict[str, str], *, by_prompt: bool, keep_texts: bool
+) -> "dict[str, SweepDetailsFile]":
+    """Return the further files of a sweep that are asked for."""
+    from rater.steering.sweep_results import SweepDetailsFile
+
+    kinds: dict[Literal["prompts", "texts"], bool] = {"prompts": by_prompt, "texts": keep_texts}
+    return {
+        kind: SweepDetailsFile(out.with_name(f"{out.stem}-{kind}{out.suffix}"), measured, kind)
+        for kind, is_wanted in kinds.items()
+        if is_wanted
+    }
+
+
+def _require_details(
+    details: "dict[str, SweepDetailsFile]", known: "set[SweepSetting | None]", out: Path
+) -> None:
+    """Refuse further files of settings that were measured without them.
+
+    Raises:
+        ModelError: a setting is in the file of the sweep, and not in a further file.
+    """
+    for kind, file in details.items():
+        lacking = known - file.read_settings()
+        if lacking:
+            option = "--by-prompt" if kind == "prompts" else "--keep-texts"
+            msg = (
+                f"{out} has {len(lacking)} settings that were measured without {option}. Name another file "
+                "with --out."
+            )
+            raise ModelError(msg)
 
 
 @dataclass(frozen=True)
-class _Job:
+class SweepJob:
     """The arm, texts and effect of a sweep."""
 
     study: "Study"
@@ -153,6 +250,8 @@ class _Job:
     prompts: "tuple[str, ...]"
     samples: int
     scoring: "Scoring | None"
+    given: "tuple[tuple[str, str], ...]" = ()
+    """Prompts and given texts after them."""
 
     def measured(self, dtype: str | None) -> dict[str, str]:
         """Return a description of the measurements, by which a file with other measurements is refused."""
@@ -166,8 +265,15 @@ class _Job:
             "prompts": f"{len(self.prompts)} ({digest(json.dumps(self.prompts))})",
             "samples": str(self.samples),
             "sampling": " ".join(f"{name}={value}" for name, value in sampling.items()),
-            "effect": "KL" if self.scoring is None else self.scoring.digest,
+            "effect": self.effect,
         }
+
+    @property
+    def effect(self) -> str:
+        """A text that identifies the effect."""
+        if self.given:
+            return f"log probability of {len(self.given)} texts ({digest(json.dumps(self.given))})"
+        return "KL" if self.scoring is None else self.scoring.digest
 
     @property
     def texts(self) -> str:
@@ -175,6 +281,13 @@ class _Job:
         from rater.analysis.sentences import counted
 
         return f"{counted(len(self.prompts), 'prompt')} × {counted(self.samples, 'sample')}"
+
+    @property
+    def effect_label(self) -> str:
+        """The effect, for tables and figures."""
+        if self.given:
+            return f"log probability of {len(self.given)} given texts, nats per token"
+        return self.scoring.label if self.scoring else "KL divergence of the next token, nats"
 
     @property
     def terms(self) -> "SweepTerms":
@@ -187,7 +300,7 @@ class _Job:
         when = {str(getattr(each, "when", None)) for each in additions}
         everywhere = {"all": "all tokens", "generated": "generated tokens"}
         return SweepTerms(
-            effect=self.scoring.label if self.scoring else "KL divergence of the next token, nats",
+            effect=self.effect_label,
             strength="relative" if any(getattr(each, "relative", None) for each in additions) else "coeff",
             places={
                 position: f"{position} of the prompt" if "prompt" in when else everywhere[min(when)]
@@ -201,19 +314,69 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _scoring(words: str | None, score_spec: str | None) -> "Scoring | None":
-    from rater.cli.metrics import count, load_score
+def _effect(
+    *,
+    words: str | None,
+    score_spec: str | None,
+    classifier_model: str | None,
+    positive: str | None,
+    texts_file: Path | None,
+) -> "tuple[Scoring | None, tuple[tuple[str, str], ...]]":
+    """Return the measure of the effect, and given texts; at most one option sets the effect."""
+    from rater.cli.metrics import classify, count, load_score, split_words
 
-    if words is not None and score_spec is not None:
-        msg = "--words and --score both set the effect; give one of them."
+    options = {
+        "--words": words,
+        "--score": score_spec,
+        "--classifier": classifier_model,
+        "--texts": texts_file,
+    }
+    given = [name for name, value in options.items() if value is not None]
+    if len(given) > 1:
+        msg = f"{given[0]} and {given[1]} both set the effect; give one of them."
+        raise click.UsageError(msg)
+    if positive is not None and classifier_model is None:
+        msg = "--positive names labels of a classifier: use it with --classifier."
         raise click.UsageError(msg)
     if words is not None:
-        return count(words)
-    return None if score_spec is None else load_score(score_spec)
+        return count(words), ()
+    if score_spec is not None:
+        return load_score(score_spec), ()
+    if classifier_model is not None:
+        labels = None if positive is None else split_words(positive, option="--positive")
+        return classify(classifier_model, labels), ()
+    return None, () if texts_file is None else _read_given(texts_file)
+
+
+def _read_given(file: Path) -> "tuple[tuple[str, str], ...]":
+    """Read the prompts and texts of a table.
+
+    Raises:
+        TableError: it cannot be read, or a text is missing.
+    """
+    from rater.tables import Dialect, read_table
+    from rater.tables.table import cell_text
+    from rater.tables.write import restore_table
+
+    table = restore_table(read_table(file, Dialect(skips_blanks=False)))
+    texts = [cell_text(value) for value in table.column("text")]
+    prompts = [cell_text(value) or "" for value in table.columns.get("prompt", [None] * len(table))]
+    empty = next((row for row, text in enumerate(texts) if not text), None)
+    if empty is not None or not texts:
+        where = str(file) if empty is None else table.where(empty)
+        msg = f"{where} has no text; valid: a text in the column text of each row"
+        raise TableError(msg)
+    return tuple((prompt, str(text)) for prompt, text in zip(prompts, texts, strict=True))
 
 
 def _measure(
-    job: _Job, settings: "list[SweepSetting]", device: str | None, dtype: str | None, *, with_unsteered: bool
+    job: SweepJob,
+    settings: "list[SweepSetting]",
+    device: str | None,
+    dtype: str | None,
+    *,
+    with_unsteered: bool,
+    keep_texts: bool,
 ) -> "Iterator[SweepOutcome]":
     """Measure settings, with a progress bar."""
     from rich.console import Console
@@ -232,6 +395,8 @@ def _measure(
         sampling=sampling,
         chat=job.study.chat,
         score=None if job.scoring is None else job.scoring.function,
+        texts=job.given,
+        keep_texts=keep_texts,
         with_unsteered=with_unsteered,
     )
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("settings, left:"), TimeRemainingColumn())
@@ -259,46 +424,6 @@ def require_layers(study: "Study", layers: tuple[int, ...]) -> None:
     if absent and n_layers is not None:
         msg = f"--layers has {absent[0]}, but {study.model} has layers 0–{n_layers - 1}."
         raise StudyError(msg)
-
-
-def _draw(outcomes: "list[SweepOutcome]", picture: Path, job: _Job) -> None:
-    from rater.report.figures.curves import SweepCell, SweepLabels, sketch_sweep
-    from rater.report.figures.fonts import plan_fonts
-    from rater.report.figures.style import drawing, render
-
-    unsteered = next(outcome for outcome in outcomes if outcome.setting is None)
-    terms = job.terms
-    cells = [
-        SweepCell(
-            layer=each.setting.layer,
-            coeff=each.setting.coeff,
-            place=terms.places[each.setting.position],
-            effect=each.effect,
-            nll=each.nll,
-            is_degenerate=each.is_degenerate(unsteered),
-        )
-        for each in outcomes
-        if each.setting is not None
-    ]
-    labels = SweepLabels(
-        study=job.study.name,
-        arm=job.arm.name,
-        effect=terms.effect,
-        strength=terms.strength,
-        unsteered_effect=unsteered.effect,
-        unsteered_nll=unsteered.nll,
-        n=job.texts,
-    )
-    fonts = plan_fonts({}, [labels.study, labels.arm, labels.effect, labels.strength])
-    if fonts.remark:
-        click.echo(f"Warning: {fonts.remark}", err=True)
-    with drawing(fonts):
-        drawn = render(sketch_sweep(cells, labels), None)
-    if picture.suffix == ".png":
-        picture.write_bytes(drawn.png)
-    else:
-        picture.write_text(drawn.svg, encoding="utf-8")
-    click.echo(f"{drawn.title}: {picture}\n{drawn.caption}")
 
 
 def steered_arm(study: "Study", name: str | None) -> "Steered":

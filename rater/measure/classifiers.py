@@ -5,6 +5,7 @@ model's window are cut at its end, as its tokenizer does.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rater.errors import ModelError, nearest
@@ -147,6 +148,8 @@ def embedding_distance(model: str, references: Sequence[str] = ()) -> EmbeddingD
     return EmbeddingDistance(model, references)
 
 
+# a sweep asks about the texts of each setting
+@lru_cache(maxsize=2)
 def _load(name: str, kind: str, device: str) -> tuple[Any, Any]:
     try:
         import transformers  # noqa: PLC0415 (takes seconds)

@@ -63,6 +63,18 @@ class Metric(ABC):
     def definition(self) -> Mapping[str, object]:
         """Everything that determines a value, as JSON; no keys of a server."""
 
+    def __call__(self, texts: Sequence[str], prompts: Sequence[str] = ()) -> list[float | None]:
+        """Return the value of each text, None where it has none; a metric is a function of texts.
+
+        Args:
+            texts: The texts.
+            prompts: The prompt of each text; empty prompts without it.
+        """
+        known = prompts or [""] * len(texts)
+        units = [(Shown(prompt, text),) for prompt, text in zip(known, texts, strict=True)]
+        found = dict(self.measure(units))
+        return [found[index].value for index in range(len(units))]
+
     @property
     def description(self) -> str:
         """The value of a text in words, for readers of a report."""

@@ -50,8 +50,10 @@ from .pairs import get_x_vector as get_x_vector
 from .positions import Touch as Touch
 from .prefill import next_token_logprobs as next_token_logprobs
 from .sae import sae_vector as sae_vector
+from .sweep_results import PromptOutcome as PromptOutcome
 from .sweep_results import SweepOutcome as SweepOutcome
 from .sweep_results import SweepSetting as SweepSetting
+from .sweep_results import SweepText as SweepText
 from .sweep_results import all_settings as all_settings
 from .sweeps import place_additions as place_additions
 from .sweeps import sweep as sweep

@@ -127,7 +127,7 @@ def next_token_effect(
         msg = f"prompt is {prompt!r}; valid: one text, or the token ids of one."
         raise ModelError(msg)
     changes = _MEASURES[by](steered.double(), unsteered.double())
-    left_out = _single_tokens(model, without)
+    left_out = token_ids_of(model, without, argument="without")
     changes[left_out] = -torch.inf
     n_listed = min(n_changes, len(changes) - len(left_out))
     changed = changes.topk(n_listed).indices.tolist()
@@ -155,13 +155,20 @@ _MEASURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def _single_tokens(model: TransformerBridge, texts: Collection[str]) -> list[int]:
-    """Return the ids of tokens that are given by their text."""
+def token_ids_of(
+    model: TransformerBridge, tokens: Collection[str | int], *, argument: str = "tokens"
+) -> list[int]:
+    """Return the ids of tokens that are given by their text or id.
+
+    Raises:
+        ModelError: a text is not one token to the model; with the name of the argument.
+    """
     found = []
-    for text in [texts] if isinstance(texts, str) else texts:
-        ids = tokenize(model, text)[1:]
+    for token in [tokens] if isinstance(tokens, str) else tokens:
+        ids = [token] if isinstance(token, int) else tokenize(model, token)[1:]
         if len(ids) != 1:
-            msg = f"without has {text!r}, which is {len(ids)} tokens to the model; valid: texts of one token."
+            what = f"{argument} has {token!r}, which is {len(ids)} tokens to the model"
+            msg = f"{what}; valid: texts of one token."
             raise ModelError(msg)
         found += ids
     return sorted(set(found))

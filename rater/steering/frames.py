@@ -19,7 +19,7 @@ from rater.steering.corpus import TextEffect
 from rater.steering.corpus_results import CorpusOutcome
 from rater.steering.lens import LayerPrediction
 from rater.steering.positions import Touch, describe_touches
-from rater.steering.sweep_results import SweepOutcome
+from rater.steering.sweep_results import PromptOutcome, SweepOutcome, SweepText
 from rater.steering.tokens import TokenEffect
 from rater.steering.vector_files import model_fingerprint, tokenizer_fingerprint
 from rater.steering.vectors import SteeringVector
@@ -30,6 +30,8 @@ from rater.tables.read import HEADER
 Rows: TypeAlias = (
     Sequence[ArmCompletion]
     | Sequence[SweepOutcome]
+    | Sequence[PromptOutcome]
+    | Sequence[SweepText]
     | Sequence[TokenEffect]
     | Sequence[TextEffect]
     | Sequence[CorpusOutcome]
@@ -80,14 +82,23 @@ def _of_completion(made: ArmCompletion) -> dict[str, object]:
     }
 
 
-def _of_outcome(outcome: SweepOutcome) -> dict[str, object]:
+def _of_outcome(outcome: SweepOutcome | PromptOutcome) -> dict[str, object]:
     setting = outcome.setting
     return {
         "layer": setting.layer if setting else None,
         "coeff": setting.coeff if setting else None,
         "position": setting.position if setting else None,
-        **{name: value for name, value in vars(outcome).items() if name != "setting"},
+        **{name: value for name, value in vars(outcome).items() if name not in _NOT_COLUMNS},
+        **outcome.metrics,
     }
+
+
+_NOT_COLUMNS = frozenset({"setting", "metrics", "by_prompt", "texts"})
+
+
+def _of_text_of_sweep(kept: SweepText) -> dict[str, object]:
+    placed = {name: getattr(kept.setting, name, None) for name in ("layer", "coeff", "position")}
+    return {**placed, "prompt": kept.prompt, "sample": kept.sample, "text": kept.text}
 
 
 def _of_effect(effect: TokenEffect) -> dict[str, object]:
@@ -129,6 +140,8 @@ def _of_corpus(outcome: CorpusOutcome) -> dict[str, object]:
 _COLUMNS: dict[type, Callable[[Any], dict[str, object]]] = {
     ArmCompletion: _of_completion,
     SweepOutcome: _of_outcome,
+    PromptOutcome: _of_outcome,
+    SweepText: _of_text_of_sweep,
     TokenEffect: _of_effect,
     TextEffect: _of_text,
     CorpusOutcome: _of_corpus,

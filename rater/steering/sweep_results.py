@@ -1,7 +1,7 @@
 """Results of a sweep: settings, what each does, and the CSV file that keeps them. Needs no torch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Literal
@@ -30,6 +30,47 @@ class SweepSetting:
 
 
 @dataclass(frozen=True)
+class PromptOutcome:
+    """The effects of a setting on one prompt; means over its samples."""
+
+    setting: SweepSetting | None
+    """None for the unsteered model."""
+    prompt: str
+    """The prompt."""
+    kl: float
+    """As in `SweepOutcome`."""
+    nll: float
+    """As in `SweepOutcome`."""
+    repetition: float
+    """As in `SweepOutcome`."""
+    n_words: float
+    """As in `SweepOutcome`."""
+    score: float | None
+    """As in `SweepOutcome`."""
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    """As in `SweepOutcome`."""
+
+    @property
+    def effect(self) -> float:
+        """The score, or, without one, the change of the next token."""
+        return self.kl if self.score is None else self.score
+
+
+@dataclass(frozen=True)
+class SweepText:
+    """One completion of a setting."""
+
+    setting: SweepSetting | None
+    """None for the unsteered model."""
+    prompt: str
+    """The prompt."""
+    sample: int
+    """Number of the completion of this prompt, from 0; all settings share its random numbers."""
+    text: str
+    """The completion."""
+
+
+@dataclass(frozen=True)
 class SweepOutcome:
     """The effects of a setting over all prompts and samples; means, unless stated otherwise."""
 
@@ -47,11 +88,25 @@ class SweepOutcome:
     """Number of words of the completion."""
     score: float | None
     """Occurrences of the given words, or the user's score; None without either."""
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    """Further metrics of the texts by name, over the texts that have a value; None where none has."""
+    effectiveness: float | None = None
+    """The change of the log probability of the given next tokens, in nats; None where none are given."""
+    disruption: float | None = None
+    """The change within those tokens and within all others, in nats; None where none are given."""
+    text_logprob: float | None = None
+    """The log probability of the given texts under the setting, in nats per token; None without texts."""
+    by_prompt: tuple[PromptOutcome, ...] = ()
+    """The effects on each prompt; empty for an outcome from a file."""
+    texts: tuple[SweepText, ...] = ()
+    """The completions, if they are kept."""
 
     @property
     def effect(self) -> float:
-        """The score, or, without one, the change of the next token."""
-        return self.kl if self.score is None else self.score
+        """The score; without one, the log probability of given texts; or the change of the next token."""
+        if self.score is not None:
+            return self.score
+        return self.kl if self.text_logprob is None else self.text_logprob
 
     def is_degenerate(self, unsteered: "SweepOutcome") -> bool:
         """Return whether texts are far less likely, or far more repetitive, than unsteered ones."""
@@ -114,11 +169,74 @@ class SweepFile:
         self._file.append([{**placed, **{name: getattr(outcome, name) for name in _MEASURED}}])
 
     def _outcome(self, line: Mapping[str, str]) -> SweepOutcome:
+        setting = _setting_of(line, self._file)
         try:
-            setting = None
-            if line["layer"]:
-                setting = SweepSetting(int(line["layer"]), float(line["coeff"]), line["position"])  # type: ignore[arg-type] # as written
             numbers = {name: float(line[name]) if line[name] else None for name in _MEASURED}
         except (ValueError, TypeError) as error:
             raise self._file.damaged(error) from error
         return SweepOutcome(setting=setting, **numbers)  # type: ignore[arg-type] # only the score can be None
+
+
+def _setting_of(line: Mapping[str, str], file: MeasurementFile) -> SweepSetting | None:
+    try:
+        if not line["layer"]:
+            return None
+        return SweepSetting(int(line["layer"]), float(line["coeff"]), line["position"])  # type: ignore[arg-type] # as written
+    except (ValueError, TypeError) as error:
+        raise file.damaged(error) from error
+
+
+_OF_PROMPT = ("prompt", "kl", "nll", "repetition", "n_words", "score")
+_OF_TEXT = ("prompt", "sample", "text")
+
+
+class SweepDetailsFile:
+    """A CSV file with the outcomes of each prompt, or with the texts, next to the file of a sweep.
+
+    Args:
+        path: The file; it is created if it is missing.
+        measured: As in `SweepFile`.
+        kind: The rows: ``prompts`` or ``texts``.
+    """
+
+    def __init__(self, path: Path, measured: Mapping[str, str], kind: Literal["prompts", "texts"]) -> None:
+        self._kind, self._columns = kind, _OF_PROMPT if kind == "prompts" else _OF_TEXT
+        self._file = MeasurementFile(path, [*_SETTING, *self._columns], measured, "sweep")
+
+    def append(self, outcome: SweepOutcome) -> None:
+        """Append the rows of a setting.
+
+        Raises:
+            ModelError: the file cannot be written.
+        """
+        placed = {name: getattr(outcome.setting, name, "") for name in _SETTING}
+        rows: Sequence[PromptOutcome | SweepText] = (
+            outcome.by_prompt if self._kind == "prompts" else outcome.texts
+        )
+        self._file.append(
+            [{**placed, **{name: getattr(row, name) for name in self._columns}} for row in rows]
+        )
+
+    def read_settings(self) -> set[SweepSetting | None]:
+        """Return the settings in the file.
+
+        Raises:
+            ModelError: as `read_prompts`.
+        """
+        return {_setting_of(line, self._file) for line in self._file.read()}
+
+    def read_prompts(self) -> list[PromptOutcome]:
+        """Return the outcomes by prompt; the last one of a setting counts, if it was measured twice.
+
+        Raises:
+            ModelError: the file was measured on something else, is not a sweep's, or cannot be read.
+        """
+        found: dict[tuple[SweepSetting | None, str], PromptOutcome] = {}
+        for line in self._file.read():
+            try:
+                numbers = {name: float(line[name]) if line[name] else None for name in _OF_PROMPT[1:]}
+                setting = _setting_of(line, self._file)
+                found[setting, line["prompt"]] = PromptOutcome(setting, line["prompt"], **numbers)  # type: ignore[arg-type] # only the score can be None
+            except (ValueError, TypeError) as error:
+                raise self._file.damaged(error) from error
+        return list(found.values())

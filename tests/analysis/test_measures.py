@@ -10,7 +10,7 @@ from rater.analysis.measures import MetricComparison
 from rater.analysis.metric_values import VALUE_COLUMNS, MetricValues
 from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
-from rater.analysis.results import Estimate, Outcome, Result
+from rater.analysis.results import Estimate, NotEstimable, Outcome, Result
 from rater.study.dimension import Dimension
 from rater.study.scales import Likert, Pairwise
 
@@ -148,6 +148,18 @@ def test_missing_values_are_counted_by_arm_and_left_out() -> None:
     assert by_arm == {"plain": 0, "steered": N_PROMPTS * N_SAMPLES - 1}
     assert {each.arm: each.n for each in found.arms} == {"steered": 1, "plain": N_PROMPTS * N_SAMPLES}
     assert len(found.points) == N_PROMPTS * N_SAMPLES + 1
+
+
+def test_a_judge_without_any_value_has_nothing_but_failures() -> None:
+    found = compared(texts()["quality"] * np.nan, dimension="happiness")
+
+    assert found.coverage.n_values == 0
+    assert found.arms == ()
+    for outcome in (found.net_superiority, found.difference, found.error_difference):
+        assert isinstance(outcome, NotEstimable)
+        assert "value of the metric" in outcome.reason
+    assert found.agreement is not None
+    assert isinstance(found.agreement.kappa, NotEstimable)
 
 
 def test_the_headline_is_the_raters_whatever_a_metric_finds() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from rater.cli.sweep import Coeffs, Layers, _Job, steered_arm, sweep
+from rater.cli.sweep import Coeffs, Layers, SweepJob, steered_arm, sweep
 from rater.steering.sweep_results import SweepFile, SweepOutcome
 from rater.study.load import load_study
 
@@ -131,7 +131,7 @@ def test_a_file_of_other_measurements_is_refused_by_the_field_before_a_model_is_
     study_file: Path,
 ) -> None:
     command = [str(study_file), "--layers", "1", "--coeffs", "1"]
-    job = _Job(load_study(study_file), steered_arm(load_study(study_file), None), ("It",), 2, None)
+    job = SweepJob(load_study(study_file), steered_arm(load_study(study_file), None), ("It",), 2, None)
     SweepFile(Path("tiny-love-sweep.csv"), job.measured(None)).append(SweepOutcome(None, 0, 0, 1, 0, 9, None))
 
     result = CliRunner().invoke(sweep, command)
@@ -144,7 +144,7 @@ def test_a_change_of_the_consent_does_not_make_a_sweep_useless(study_file: Path)
     before = load_study(study_file)
     after = before.model_copy(update={"consent": "Another", "title": "Another"})
     measured = [
-        _Job(study, steered_arm(study, None), study.prompts, 2, None).measured(None)
+        SweepJob(study, steered_arm(study, None), study.prompts, 2, None).measured(None)
         for study in (before, after)
     ]
 

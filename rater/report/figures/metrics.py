@@ -13,8 +13,11 @@ MAX_PANELS = 6
 
 
 def sketch_metrics(compared: Sequence[MetricComparison], arms: Sequence[str], name: str) -> Sketch | None:
-    """Draw a panel for each of up to six metrics, judges first; None without rated texts."""
-    drawn = sorted((each for each in compared if each.points), key=lambda each: not each.is_on_scale)
+    """Draw a panel for each of up to six metrics, judges first and form last; None without rated texts."""
+    drawn = sorted(
+        (each for each in compared if each.points),
+        key=lambda each: (not each.is_on_scale, each.kind == "text"),
+    )
     shown = drawn[:MAX_PANELS]
     if not shown:
         return None
