@@ -25,7 +25,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "page", ["study.md", "commands.md", "data.md", "steering.md", "analysis.md", "workspace.md"]
+    "page", ["study.md", "commands.md", "data.md", "steering.md", "measure.md", "analysis.md", "workspace.md"]
 )
 def test_a_reference_page_says_what_the_code_says(made: Path, page: str) -> None:
     written = (DOCS / "reference" / page).read_text(encoding="utf-8")

@@ -93,6 +93,19 @@ _STEERING = Library(
         "read_header",
     },
 )
+_MEASURE = Library(
+    "The measuring library",
+    "measure",
+    (
+        "Everything here is imported from `rater.measure`; see [the guide](../how-to/judge.md) for examples.",
+        "Invalid arguments raise a `rater.errors.RaterError`, whose message lists valid values.",
+    ),
+    {
+        "Measure": "measure",
+        "Metrics": "text_metrics count_of classifier embedding_distance judge",
+        "A metric of one's own": "Metric Shown Measured FunctionMetric TextMetric",
+    },
+)
 _ANALYSIS = Library(
     "The analysis library",
     "analysis",
@@ -117,7 +130,9 @@ _WORKSPACE = Library(
 
 def pages() -> dict[str, str]:
     """Return each page's name and text."""
-    libraries = {f"{each.package}.md": _library(each) for each in (_STEERING, _ANALYSIS, _WORKSPACE)}
+    libraries = {
+        f"{each.package}.md": _library(each) for each in (_STEERING, _MEASURE, _ANALYSIS, _WORKSPACE)
+    }
     return {"study.md": _study(), "commands.md": _commands(), "data.md": _data(), **libraries}
 
 

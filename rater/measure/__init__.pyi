@@ -7,7 +7,6 @@ from .metric import Metric as Metric
 from .metric import Shown as Shown
 from .metric import TextMetric as TextMetric
 from .metric_columns import measure as measure
-from .text_metrics import TEXT_METRICS as TEXT_METRICS
 from .text_metrics import count_of as count_of
 from .text_metrics import text_metrics as text_metrics
 

@@ -15,6 +15,7 @@ from rater.store.sealed.measurements import read_measurements, read_metrics
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.schema import SealedEventRow
 from rater.study.study import Study
+from tests.verify.tamper import file_of
 
 N_TEXTS = 24
 
@@ -151,3 +152,18 @@ def test_a_summary_counts_pairs_in_both_orders(generated: Study, sealed_url: str
     assert isinstance(summary, MetricSummary)
     assert summary.n_planned == summary.n_values == 4 * 3 * 2 * 2
     assert [each.n_planned for each in summarise_metrics(sealed_url, generated.name)] == [48]
+
+
+def test_measuring_a_published_study_does_not_touch_the_ratings(
+    study_in_progress: Study, sealed_url: str, rating_url: str
+) -> None:
+    before = file_of(rating_url).read_bytes()
+
+    measure_study(sealed_url, study_in_progress.name, count_of(["fell"]), name="fell")
+
+    assert file_of(rating_url).read_bytes() == before
+
+
+def test_a_metric_is_a_function_of_texts() -> None:
+    assert count_of(["love"])(["love love", "hate"]) == [2.0, 0.0]
+    assert text_metrics(["repeated_trigrams"])["repeated_trigrams"](["one"]) == [None]
