@@ -159,11 +159,12 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
         msg = "--by-prompt cannot be combined with --texts, whose prompts are not those of the study."
         raise click.UsageError(msg)
     study = load_study(file)
-    arm = steered_arm(study, arm_name)
     require_layers(study, layers)
-    job = SweepJob(study, arm, study.prompts_of(0)[:n_prompts], samples, *_effect(**effect))
+    job = SweepJob(
+        study, steered_arm(study, arm_name), study.prompts_of(0)[:n_prompts], samples, *_effect(**effect)
+    )
     # the default file is refused like a named one if it cannot be written
-    out = out or OutputFile().convert(f"{study.name}-{arm.name}-sweep.csv", None, None)
+    out = out or OutputFile().convert(f"{study.name}-{job.arm.name}-sweep.csv", None, None)
     wanted = all_settings(layers, coeffs, positions)  # type: ignore[arg-type] # click allows these three only
     details = _details(out, job.measured(dtype), by_prompt=by_prompt, keep_texts=keep_texts)
     shown = _outcomes(job, out, wanted, details, device=device, dtype=dtype)
