@@ -255,7 +255,10 @@ def _design(study: Study) -> Iterator[str]:
 
 
 def _describe_answers(dimension: Dimension) -> str:
-    parts = [dimension.scale.describe()]
+    scale = dimension.scale
+    parts = [scale.describe()]
+    if scale.ranks:
+        parts.append(f"the analysis compares scores of the texts, {scale.scored.describe_values()}")
     if dimension.cannot_judge:
         parts.append("“cannot judge” is allowed")
     if dimension.not_applicable:
@@ -401,11 +404,12 @@ def _analysis(study: Study) -> Iterator[str]:
         f"Primary analysis: the difference `{first}` − `{second}` on `{study.primary}` in {score}, tested by "
         f"{test}; two-sided alpha {plan.alpha:g}. {enter} Of repeated trials only the first answer enters."
     )
+    strengths = "strengths of the arms (Plackett–Luce), " if study.n_texts > 2 else ""
     yield (
         "Secondary, non-confirmatory analyses: the other score, effect sizes, a linear mixed model of all "
         "answers where the primary test does not use them all, an ordinal mixed model where texts are rated "
-        "on points, and agreement between raters. Exploratory analyses: the difference by prompt and by "
-        "rater (raw differences and BLUPs)."
+        f"on points, {strengths}and agreement between raters. Exploratory analyses: the difference by prompt "
+        "and by rater (raw differences and BLUPs)."
     )
     if plan.interim_looks is None:
         yield "No interim analysis is planned: answers are not analysed by arm before data collection closes."

@@ -172,6 +172,9 @@ def _filled(page: _Page) -> dict[str, str]:
         kind, name = str(field.get("type", "")), str(field.get("name", ""))
         if not name:  # a browser does not send it either
             continue
+        rank = _RANK.fullmatch(name)
+        if rank is not None and field.get("value") != rank[1]:
+            continue  # a text has one rank: that of its place
         if kind == "radio" or (kind == "checkbox" and name.startswith(_ABOUT)):
             sent.setdefault(name, str(field.get("value", "")))
         elif kind == "text" and field.get("data-min"):
@@ -191,6 +194,8 @@ def _loaded(soup: BeautifulSoup) -> Iterator[tuple[Tag, str]]:
         yield tag, "src"
 
 
+_RANK = re.compile(r"answer\.[a-z0-9_-]+\.([0-9])")
+"""The name of a field with the place of the text of a rank."""
 _ABOUT = "about."
 """The prefix of fields of the questionnaire."""
 _SHOWN_IN = ("prompt", "completion", "context", "field-value", "prose")
@@ -248,8 +253,10 @@ class StudyContent:
         return any(address in text for text in self._declared)
 
     def without_name(self, value: str) -> str:
-        """Replace a dimension's name in an attribute."""
-        return "…" if value.removeprefix("answer.") in self._names else value
+        """Replace a dimension's name in an attribute, also in the name of the field of a rank."""
+        rank = _RANK.fullmatch(value)
+        name = value[: -1 - len(rank[1])] if rank else value
+        return "…" if name.removeprefix("answer.") in self._names else value
 
 
 def structure_of(reply: Reply, shown: StudyContent) -> str:

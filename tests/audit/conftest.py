@@ -18,6 +18,7 @@ from rater import (
     Number,
     Pairwise,
     Practice,
+    Ranking,
     ScreeningQuestion,
     Slider,
 )
@@ -46,6 +47,16 @@ COMPARED = (
         scale=Pairwise(tie="No difference", degrees=("a bit", "much")),
         cannot_judge=True,
         comment="Why?",
+    ),
+)
+
+
+ORDERED = (
+    Dimension(
+        name="mood",
+        question="Which is happiest, and which is saddest?",
+        scale=Ranking(texts=3, top="happiest", bottom="saddest"),
+        cannot_judge=True,
     ),
 )
 
@@ -80,7 +91,7 @@ def searcher(study: Study) -> Searcher:
 
 def with_every_page(study: Study, dimensions: tuple[Dimension, ...]) -> Study:
     first = dimensions[0]
-    other = {"other_texts": (" went.",)} if isinstance(first.scale, Pairwise) else {}
+    other = {"other_texts": tuple(f" went {n}." for n in range(1, first.scale.n_texts))}
     accepted = {first.name: (first.scale.lowest, first.scale.lowest)}
     check = AttentionCheck.model_validate(
         {"prompt": "Please", "text": " choose it.", "accepted": accepted, **other}

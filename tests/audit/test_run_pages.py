@@ -10,11 +10,13 @@ from rater import (
     Recruitment,
     ScreeningQuestion,
     Slider,
+    Steered,
     Study,
+    XVector,
 )
 from rater.audit.run import audit_study
 from rater.publish.publish import publish_study
-from tests.audit.conftest import COMPARED, RATED, with_every_page
+from tests.audit.conftest import COMPARED, ORDERED, RATED, with_every_page
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -43,6 +45,20 @@ def test_a_clean_study_with_every_kind_of_trial_passes_the_audit_though_the_app_
     assert any(cue.name == "place among the texts of a trial" for cue in found.cues) == (
         dimensions is COMPARED
     )
+
+
+def test_the_audit_puts_the_texts_of_a_group_in_order_on_its_way_to_the_last_page(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    third = Steered(name="gnu-arm", additions=(XVector("Okapi prompt", "Tapir prompt", coeff=3.0625, at=5),))
+    three = study.model_copy(update={"arms": (*study.arms, third)})
+    declared = with_every_page(three, ORDERED)
+    seal_completions(declared)
+
+    found = audit_study(sealed_url, rating_url, declared.name, now=NOW)
+
+    assert found.leaks == ()
+    assert found.n_trials_crawled > 0
 
 
 @pytest.mark.slow
