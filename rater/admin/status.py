@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from rater.errors import DatabaseError, StateError
 from rater.publish.texts import SameTexts, count_generated, describe_same_texts
+from rater.rendering.shown import visible_text
 from rater.store.engine import disposing, reading, sqlite_path
 from rater.store.log import read_events
 from rater.store.rating.counts import Turned, count_booklets, read_raters, read_tallies
@@ -267,7 +268,8 @@ def summarise_arms(study: Study, completions: Sequence[KeptCompletion]) -> tuple
     """Summarise what was generated, by arm, in the study's order."""
     n_planned = study.n_completions // len(study.arms)
     arms = [
-        _summarise(arm, [c for c in completions if c.cell.arm == arm], n_planned) for arm in study.arm_names
+        _summarise(study, arm, [c for c in completions if c.cell.arm == arm], n_planned)
+        for arm in study.arm_names
     ]
     declared = {arm.name: arm for arm in study.arms}
     nlls = {arm.arm: arm.mean_nll for arm in arms if arm.mean_nll is not None}
@@ -306,7 +308,10 @@ def _find_degenerate_sign(arm: GeneratedArm, usual_nll: float | None) -> str | N
     return f"Arm {arm.arm} looks degenerate: {what}. {advice}"
 
 
-def _summarise(arm: str, made: list[KeptCompletion], n_planned: int) -> GeneratedArm:
+def _summarise(study: Study, arm: str, made: list[KeptCompletion], n_planned: int) -> GeneratedArm:
+    protocol = study.protocol
+    seen = [visible_text(protocol, c.text) for c in made]
+
     def average(values: list[float]) -> float:
         return mean(values) if values else 0.0
 
@@ -317,9 +322,9 @@ def _summarise(arm: str, made: list[KeptCompletion], n_planned: int) -> Generate
         n=len(made),
         n_planned=n_planned,
         mean_tokens=average([float(c.n_tokens) for c in made]) if has_tokens else None,
-        mean_characters=average([float(len(c.text)) for c in made]),
+        mean_characters=average([float(len(text)) for text in seen]),
         share_cut_off=average([float(c.stop_reason == "length") for c in made]) if has_tokens else None,
-        share_empty=average([float(not c.text.strip()) for c in made]),
+        share_empty=average([float(not text.strip()) for text in seen]),
         mean_repetition=average([c.repetition for c in made]),
         mean_nll=mean(nlls) if nlls else None,
         degenerate_sign=None,

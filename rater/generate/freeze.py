@@ -38,7 +38,8 @@ from rater.study.external_completions import Slot, read_external_completions
 from rater.study.study import Study
 
 # Fields of a study that its completions depend on; changes of other fields keep the completions.
-MAKES_COMPLETIONS = frozenset({"arms", "chat", "concepts", "model", "prompts", "sampling"})
+MAKES_COMPLETIONS = frozenset({"arms", "chat", "concepts", "model", "prompts", "rated", "sampling"})
+_TURNS_OF_ITEM = re.compile(r"items\[\d+\]\.turns\b.*")
 _CONCEPT_OF_ITEM = re.compile(r"items\[\d+\]\.concept")
 
 
@@ -168,6 +169,8 @@ def _require_same_completions(
 
 
 def _makes_completions(path: str, study: Study) -> bool:
+    if _TURNS_OF_ITEM.fullmatch(path):
+        return True
     if study.concepts and _CONCEPT_OF_ITEM.fullmatch(path):
         return True
     return re.split(r"[.\[]", path, maxsplit=1)[0] in MAKES_COMPLETIONS

@@ -11,6 +11,7 @@ from rater.analysis.characteristics import QUESTIONNAIRE_COLUMNS
 from rater.analysis.metric_values import MetricValues
 from rater.analysis.plan import Planned, plan_of
 from rater.errors import StateError
+from rater.rendering.shown import visible_text
 from rater.store.dictionary import Meaning
 from rater.store.rating.frame import (
     AnswerRow,
@@ -346,6 +347,7 @@ def _texts(opened: Opened) -> pd.DataFrame:
         opened.completions.items(),
         key=lambda each: (each[1].cell.prompt_index, arms[each[1].cell.arm], each[1].cell.sample),
     )
+    protocol = opened.study.protocol
     values = [
         (
             item,
@@ -353,7 +355,7 @@ def _texts(opened: Opened) -> pd.DataFrame:
             made.cell.arm,
             made.cell.sample,
             opened.texts[item],
-            len(opened.texts[item]),
+            len(visible_text(protocol, opened.texts[item])),
             made.n_tokens or None,  # a text from a file has no tokens
             made.nll,
             made.repetition,

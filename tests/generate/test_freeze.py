@@ -21,6 +21,8 @@ from rater.store.log import read_events
 from rater.store.sealed.completions import Cell, read_completions, read_seeds
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.schema import CompletionRow, SealedEventRow
+from rater.study.conversation import Turn
+from rater.study.fields import Item
 from rater.study.load import load_study
 from rater.study.study import Study
 
@@ -99,6 +101,19 @@ def test_what_completions_depend_on_may_not_change_and_the_error_names_it(
 
     with pytest.raises(StateError, match=r"changed \(sampling.temperature\).*new name, or add --restart"):
         freeze(sealed_url, hotter, now=NOW)
+
+
+def test_the_rated_part_of_conversations_may_not_change_after_they_are_generated(
+    study: Study, seal_completions: SealCompletions, sealed_url: str
+) -> None:
+    items = [Item(turns=(Turn("user", "Hi"),)), Item(turns=(Turn("user", "Bye"),))]
+    prompts = [item.prompt for item in items]
+    conversations = changed(study, chat=True, items=items, prompts=prompts)
+    seal_completions(conversations)
+
+    assert freeze(sealed_url, changed(conversations, rendering="markdown"), now=NOW).cells == []
+    with pytest.raises(StateError, match="rated"):
+        freeze(sealed_url, changed(conversations, rated="conversation"), now=NOW)
 
 
 def test_restarting_throws_the_completions_away(

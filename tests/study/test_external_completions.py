@@ -9,6 +9,7 @@ import pytest
 
 from rater.errors import StudyError
 from rater.study.arms import ExternalCompletions
+from rater.study.conversation import RatedPart, Turn, write_replies, write_transcript
 from rater.study.external_completions import Slot, read_external_completions
 from rater.study.fields import Item
 
@@ -200,3 +201,80 @@ def test_a_column_of_a_field_must_not_be_empty(write: Write, tmp_path: Path) -> 
 
     with pytest.raises(StudyError, match="has an empty concept"):
         read_external_completions(arm, tmp_path, CONCEPTS, samples_per_prompt=1)
+
+
+DEEP = (Turn("user", "Hi"), Turn("assistant", "Hello"), Turn("user", "Why?"))
+OPEN = (Turn("user", "Hi"), Turn("user", "Why?"))
+Dump = Callable[[tuple[Turn, ...]], list[dict[str, str]]]
+
+
+def as_messages(turns: tuple[Turn, ...]) -> list[dict[str, str]]:
+    """The turns as the interfaces of language models have them."""
+    return [{"role": turn.role, "content": turn.text} for turn in turns]
+
+
+def as_turns(turns: tuple[Turn, ...]) -> list[dict[str, str]]:
+    return [turn.model_dump() for turn in turns]
+
+
+def read_chats(
+    arm: ExternalCompletions, folder: Path, turns: tuple[Turn, ...], rated: RatedPart
+) -> dict[Slot, str]:
+    items = [Item(turns=turns)]
+    return dict(read_external_completions(arm, folder, items, samples_per_prompt=1, rated=rated).texts)
+
+
+@pytest.mark.parametrize("dump", [as_messages, as_turns])
+def test_the_prompt_of_a_conversation_is_a_list_of_turns(write: Write, tmp_path: Path, dump: Dump) -> None:
+    arm = write("texts.jsonl", json.dumps({"prompt": dump(DEEP), "arm": "gpt", "text": "Because."}))
+
+    assert read_chats(arm, tmp_path, DEEP, "last_turn") == {Slot(0, 0): "Because."}
+
+
+def test_a_whole_conversation_has_the_list_of_its_generated_turns(write: Write, tmp_path: Path) -> None:
+    content = {"prompt": as_turns(OPEN), "arm": "gpt", "text": ["Hello", "Because."]}
+    arm = write("texts.jsonl", json.dumps(content))
+
+    assert read_chats(arm, tmp_path, OPEN, "conversation") == {
+        Slot(0, 0): write_replies(["Hello", "Because."])
+    }
+
+
+def test_a_csv_file_has_transcripts(write: Write, tmp_path: Path) -> None:
+    cells = ('"' + write_transcript(OPEN) + '"', "gpt", '"' + write_replies(["Hello", "Because."]) + '"')
+    arm = write("texts.csv", "prompt,arm,text\n" + ",".join(cells) + "\n")
+
+    assert read_chats(arm, tmp_path, OPEN, "conversation") == {
+        Slot(0, 0): write_replies(["Hello", "Because."])
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "rated", "phrase"),
+    [
+        ({"text": "Hello"}, "conversation", "valid: a list of the assistant's turns"),
+        ({"text": ["Hello"]}, "conversation", "has 1 turn of the assistant, but its conversation needs 2"),
+        ({"text": ["Hello", " "]}, "conversation", "an empty turn of the assistant"),
+        ({"text": [{"role": "user", "text": "Hi"}] * 2}, "conversation", "a list of the assistant's turns"),
+        ({"text": ["Hello", "You"]}, "last_turn", "valid: a text, in quotes"),
+        ({"prompt": [{"role": "bot", "text": "Hi"}]}, "last_turn", "with the role system, user or assistant"),
+        ({"prompt": as_turns(DEEP)}, "last_turn", "not a prompt of the study"),
+    ],
+)
+def test_a_text_that_is_not_of_the_conversation_is_refused_with_its_line(
+    write: Write, tmp_path: Path, fields: dict[str, object], rated: RatedPart, phrase: str
+) -> None:
+    whole = {"prompt": as_turns(OPEN), "arm": "gpt", "text": "Hello", **fields}
+    arm = write("texts.jsonl", json.dumps(whole))
+
+    with pytest.raises(StudyError, match=phrase) as error:
+        read_chats(arm, tmp_path, OPEN, rated)
+
+    assert "texts.jsonl:1" in str(error.value)
+
+
+def test_a_study_of_prompts_takes_no_list(write: Write, tmp_path: Path) -> None:
+    arm = write("texts.jsonl", json.dumps({"prompt": as_turns(OPEN), "arm": "gpt", "text": "Hello"}))
+
+    with pytest.raises(StudyError, match="valid: a text, in quotes"):
+        read(arm, tmp_path)

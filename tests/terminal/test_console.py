@@ -210,3 +210,24 @@ def test_the_keys_of_points_that_begin_at_0_are_a_range() -> None:
     wide = Dimension(name="joy", question="?", scale=Likert(points=11, first=0, low="not", high="very"))
 
     assert key_help(wide, None).startswith("0–10 and Enter to answer")
+
+
+def test_a_conversation_is_shown_in_turns_with_markdown_as_plain_text() -> None:
+    out = io.StringIO()
+    shown = Protocol(
+        title="Answers",
+        consent="Do you agree?",
+        instructions="Choose.",
+        dimensions=(Dimension(name="best", question="Which?", scale=Likert(points=5, low="a", high="b")),),
+        rated="last_turn",
+        rendering="markdown",
+        reasoning="folded",
+    )
+    answers = ("<think>Hm.</think>\n\n**Yes**\n\n- one", "\x1b[2JNo")
+
+    show_texts(Console(file=out, width=60), "[user]\nIs it?", answers, protocol=shown)
+
+    assert [line for line in out.getvalue().splitlines() if line] == [
+        "User:", "Is it?", "A", "Assistant (to be rated):", "Yes", "- one", "B", "Assistant (to be rated):",
+        "\ufffd[2JNo",
+    ]  # fmt: skip
