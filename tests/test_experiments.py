@@ -36,6 +36,7 @@ def test_there_are_the_seeds_studies_and_templates() -> None:
         "templates/prompted_baseline.py",
         "templates/whole_visit.py",
         "weddings.py",
+        "which_concept.py",
     }
 
 

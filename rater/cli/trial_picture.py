@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.text import Text
 
 from rater.study.conversation import write_replies
 from rater.study.fields import PROMPT
@@ -49,3 +50,5 @@ def print_trial(study: Study, console: Console | None = None) -> None:
         if number:
             console.print()
         show_question(console, dimension.filled(fields), None)
+        if not dimension.scale.is_ordered:
+            console.print(Text("Each rater sees the options in an order of their own.", style="dim"))

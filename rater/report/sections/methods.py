@@ -244,14 +244,14 @@ def _results(findings: Findings) -> Iterator[Result | Estimate]:
 # Terms of statistics that a reader may look up; everyday words such as "answer" are not among them.
 _TERMS = (
     "AC2", "alpha spending", "Bang's index", "Benjamini–Hochberg method", "BLUP", "Bradley–Terry model",
-    "Cliff's delta", "Cohen's d", "commitment", "composite score", "confidence interval", "confound",
-    "crossed random-effects t test", "cumulative link mixed model", "equivalence", "Holm correction",
-    "ICC", "interim look", "intersection–union test", "James's index", "Krippendorff's alpha",
-    "likelihood-ratio test", "Mann–Whitney test", "mediator", "net superiority", "NLL",
-    "non-inferiority", "odds ratio", "pigeonhole bootstrap", "power", "prediction interval",
+    "Cliff's delta", "Cohen's d", "commitment", "chance level", "composite score", "confidence interval",
+    "confound", "confusion matrix", "crossed random-effects t test", "cumulative link mixed model", "d'",
+    "equivalence", "Holm correction", "ICC", "interim look", "intersection–union test", "James's index",
+    "Krippendorff's alpha", "likelihood-ratio test", "Mann–Whitney test", "mediator", "net superiority",
+    "NLL", "non-inferiority", "odds ratio", "pigeonhole bootstrap", "power", "prediction interval",
     "probability of superiority", "proportional odds", "quasi-F", "REML", "repetition", "Satterthwaite",
-    "signed-rank test", "sign-flip test", "test–retest agreement", "tipping point", "TOST",
-    "type I error", "weighted kappa", "win rate",
+    "signed-rank test", "sign-flip test", "test–retest agreement", "tipping point", "TOST", "type I error",
+    "weighted kappa", "win rate",
 )  # fmt: skip
 
 
