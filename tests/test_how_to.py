@@ -28,7 +28,7 @@ PAGES = sorted(
 )
 GUIDES = sorted((DOCS / "how-to").glob("*.md"))
 # Pages of which other tests run the code.
-RUN_BY_OTHERS = {"analysis.md", "steering.md", "notebook.md", "tokens.md", "corpus.md"}
+RUN_BY_OTHERS = {"analysis.md", "steering.md", "notebook.md", "tokens.md", "corpus.md", "llm-steering.md"}
 # Pages whose commands run in order, and the state that the study `mine` has before them.
 RUN = {
     "amend.md": "open",

@@ -10,7 +10,15 @@ GUIDES = Path(__file__).parent.parent / "docs" / "how-to"
 
 
 @pytest.mark.model
-@pytest.mark.parametrize(("guide", "n_blocks"), [("steering.md", 8), ("tokens.md", 6), ("corpus.md", 2)])
+@pytest.mark.parametrize(
+    ("guide", "n_blocks"),
+    [
+        ("steering.md", 8),
+        ("tokens.md", 6),
+        ("corpus.md", 2),
+        pytest.param("llm-steering.md", 18, marks=pytest.mark.slow),
+    ],
+)
 def test_the_guides_code_prints_what_it_shows(guide: str, n_blocks: int, tmp_path: Path) -> None:
     page = (GUIDES / guide).read_text(encoding="utf-8")
 
