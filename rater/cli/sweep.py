@@ -152,12 +152,7 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     from rater.steering.sweep_results import all_settings
     from rater.study.load import load_study
 
-    if lines is not None and picture is None:
-        msg = "--lines needs a file for the figure: --picture FILE."
-        raise click.UsageError(msg)
-    if by_prompt and effect["texts_file"] is not None:
-        msg = "--by-prompt cannot be combined with --texts, whose prompts are not those of the study."
-        raise click.UsageError(msg)
+    _require_consistent(lines, picture, by_prompt=by_prompt, has_texts=effect["texts_file"] is not None)
     study = load_study(file)
     require_layers(study, layers)
     job = SweepJob(
@@ -177,6 +172,20 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
         rows = details["prompts"].read_prompts() if by_prompt else []
         rows = [row for row in rows if row.setting in {None, *wanted}]
         draw_lines(rows or shown, picture, job, value=lines, by=by)
+
+
+def _require_consistent(lines: str | None, picture: Path | None, *, by_prompt: bool, has_texts: bool) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        click.UsageError: they do.
+    """
+    if lines is not None and picture is None:
+        msg = "--lines needs a file for the figure: --picture FILE."
+        raise click.UsageError(msg)
+    if by_prompt and has_texts:
+        msg = "--by-prompt cannot be combined with --texts, whose prompts are not those of the study."
+        raise click.UsageError(msg)
 
 
 def _outcomes(
