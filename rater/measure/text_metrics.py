@@ -12,6 +12,7 @@ Here c is the number of letters and digits, w of words, and s of sentences.
 import re
 import zlib
 from collections.abc import Callable, Collection, Iterable
+from typing import ClassVar
 
 from rater.errors import StudyError
 from rater.measure.metric import TextMetric
@@ -23,6 +24,12 @@ _TOO_SHORT = "the text has fewer than three words"
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s|$)|[。\uff01\uff1f]")
 _GRAM = 3
+
+
+class WordCount(TextMetric):
+    """The occurrences of some words in a text."""
+
+    kind: ClassVar[str] = "words"
 
 
 def count_of(words: Collection[str], *, case_sensitive: bool = False) -> TextMetric:
@@ -44,7 +51,7 @@ def count_of(words: Collection[str], *, case_sensitive: bool = False) -> TextMet
         msg = f"The list of words {what}; valid: single words, such as love and joy"
         raise StudyError(msg)
     settings = {"words": counted, "case_sensitive": case_sensitive}
-    return TextMetric(
+    return WordCount(
         lambda text: float(count_words(text, counted, case_sensitive=case_sensitive)),
         "count",
         settings,

@@ -74,10 +74,9 @@ def _agreement(found: MetricComparison) -> list[str]:
             "from chance: it cannot replace raters here."
         )
     if isinstance(between, Estimate):
-        relation = _relation(own, between)
         sentences.append(
-            f"It agrees with a single rater {relation} (weighted kappa {with_interval(own)}) raters agree "
-            f"with each other ({with_interval(between)})."
+            f"Its weighted kappa with a single rater is {with_interval(own)}; that between raters is "
+            f"{with_interval(between)}, so its agreement is {_relation(own, between)}."
         )
     sentences.append(
         f"It gave the same answer as a rater in {found.agreement.share_equal:.0%} of comparisons; "
@@ -91,10 +90,10 @@ def _relation(own: Estimate, between: Quantity) -> str:
     """Compare two coefficients by their intervals."""
     if own.interval and isinstance(between, Estimate):
         if own.interval.high < between.estimate:
-            return "less than"
+            return "lower"
         if between.interval and own.interval.low > between.interval.high:
-            return "more than"
-    return "to a degree that is not clearly different from that to which"
+            return "higher"
+    return "not clearly different"
 
 
 def _error(found: MetricComparison, alpha: float) -> list[str]:

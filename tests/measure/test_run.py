@@ -94,7 +94,7 @@ def test_a_name_means_one_definition(generated: Study, sealed_url: str) -> None:
 
     with pytest.raises(StateError, match=r"its words is \['love'\], not \['hate'\]"):
         measure_study(sealed_url, generated.name, count_of(["hate"]), name="count")
-    with pytest.raises(StateError, match="its kind is 'text', not 'function'"):
+    with pytest.raises(StateError, match="its kind is 'words', not 'function'"):
         measure_study(sealed_url, generated.name, Interrupted(1), name="count")
 
 

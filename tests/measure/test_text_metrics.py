@@ -64,6 +64,7 @@ def test_words_are_counted_whole() -> None:
 
     assert value(metric, "LOVE, a wedding and weddings, lovely") == 2
     assert value(count_of(["Love"], case_sensitive=True), "love Love") == 1
+    assert metric.kind == "words"
     assert metric.definition == {"metric": "count", "words": ["Love", "wedding"], "case_sensitive": False}
 
 

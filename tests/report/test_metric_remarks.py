@@ -19,7 +19,7 @@ def test_a_judge_at_random_is_called_indistinguishable_from_chance() -> None:
     text = told(drawn)
 
     assert "not distinguishable from chance: it cannot replace raters here" in text
-    assert "less than" in text
+    assert "so its agreement is lower." in text
 
 
 def test_a_judge_who_knows_the_quality_is_not() -> None:
