@@ -15,6 +15,7 @@ from .study.arms import Steered as Steered
 from .study.arms import Unsteered as Unsteered
 from .study.arms import VectorFile as VectorFile
 from .study.arms import XVector as XVector
+from .study.arms import concept_dose_series as concept_dose_series
 from .study.arms import dose_series as dose_series
 from .study.arms import random_control as random_control
 from .study.composite import Composite as Composite

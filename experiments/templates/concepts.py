@@ -52,6 +52,8 @@ sentence. Please ignore that.
     prompts=(
         "I went up to my friend and said",
         "When I woke up this morning, I",
+        "My neighbour knocked at the door and said",
+        "On the way home that evening, we saw",
     ),
     arms=(
         Unsteered(),
@@ -67,7 +69,8 @@ sentence. Please ignore that.
         samples_per_prompt=1,
         seed=0,
     ),
-    # Each rater sees each prompt of each concept once in each arm.
-    plan=Plan(raters=12),
+    # Each rater sees all four arms of 12 of the 24 prompts with concepts. With two crossed prompts, p would
+    # be too small.
+    plan=Plan(raters=16, items_per_rater=48),
     analysis=AnalysisPlan(scope="raters+prompts+concepts"),
 )

@@ -1,13 +1,14 @@
 """`rater compare`: show completions of all arms side by side before the study is generated."""
 
 import gc
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from rater.cli.model import device_option, dtype_option, load_model, require_torch
-from rater.cli.options import OutputFile
+from rater.cli.options import OutputFile, concept_option, number_of_concept
 
 if TYPE_CHECKING:
     from rater.steering.completions import ArmCompletion
@@ -22,19 +23,27 @@ if TYPE_CHECKING:
 @click.option(
     "--samples", default=2, show_default=True, type=click.IntRange(1), help="Completions per prompt and arm."
 )
+@concept_option
 @click.option("--html", "html", type=OutputFile(), help="Write an HTML page to this file instead.")
 @device_option
 @dtype_option
 def compare(  # noqa: PLR0917 (one argument for each option)
-    file: Path, n_prompts: int, samples: int, html: Path | None, device: str | None, dtype: str | None
+    file: Path,
+    n_prompts: int,
+    samples: int,
+    concept: str | None,
+    html: Path | None,
+    device: str | None,
+    dtype: str | None,
 ) -> None:
     """Generate some completions of every arm, and show them side by side with the steered tokens.
 
     They equal the study's completions for these prompts and samples, and show which arm is which. Do not show
-    them to raters. Of a study with concepts, they are those of the first concept.
+    them to raters. Of a study with concepts, they are those of one concept.
 
     \b
     Example: rater compare experiments/love_vs_hate.py --prompts 2
+    Example: rater compare experiments/style_vectors.py --concept joy
     """
     from rich.console import Console
 
@@ -43,11 +52,13 @@ def compare(  # noqa: PLR0917 (one argument for each option)
     from rater.study.load import load_study
 
     study = load_study(file)
+    of = number_of_concept(study, concept)
     require_torch()
     if any(isinstance(arm, ExternalCompletions) for arm in study.arms):
         samples = min(samples, study.sampling.samples_per_prompt)  # the file has no more samples
-    completions = _generate(study, device, dtype, n_prompts=n_prompts, samples=samples)
-    completions += _read_external(study, file.parent, n_prompts=n_prompts, samples=samples)
+    prompts = study.prompts_of(of)[:n_prompts]
+    completions = _generate(study, device, dtype, concept=of, prompts=prompts, samples=samples)
+    completions += _read_external(study, file.parent, concept=of, prompts=prompts, samples=samples)
     from rater.steering.comparisons import comparison_page, comparison_tables
 
     arms = {arm.name: describe_arm(arm) for arm in study.arms}
@@ -63,7 +74,13 @@ def compare(  # noqa: PLR0917 (one argument for each option)
 
 
 def _generate(
-    study: "Study", device: str | None, dtype: str | None, *, n_prompts: int, samples: int
+    study: "Study",
+    device: str | None,
+    dtype: str | None,
+    *,
+    concept: int,
+    prompts: Sequence[str],
+    samples: int,
 ) -> "list[ArmCompletion]":
     """Generate completions with one model after the other."""
     from rater.study.arms import ExternalCompletions, model_of, models_needed
@@ -74,9 +91,8 @@ def _generate(
         model = load_model(name, device, dtype)
         from rater.steering.completions import generate
 
-        arms = [arm for arm in study.concrete_arms[0] if not isinstance(arm, ExternalCompletions)]
+        arms = [arm for arm in study.concrete_arms[concept] if not isinstance(arm, ExternalCompletions)]
         own = [arm for arm in arms if model_of(arm, study.model) == name]
-        prompts = study.prompts_of(0)[:n_prompts]
         n = len(own) * len(prompts) * samples
         click.echo(f"Generating and measuring {n} completions with {name} …", err=True)
         completions += generate(model, prompts, own, sampling, chat=study.chat, trace=True)
@@ -85,14 +101,20 @@ def _generate(
     return completions
 
 
-def _read_external(study: "Study", folder: Path, *, n_prompts: int, samples: int) -> "list[ArmCompletion]":
+def _read_external(
+    study: "Study", folder: Path, *, concept: int, prompts: Sequence[str], samples: int
+) -> "list[ArmCompletion]":
     """Return the completions of external arms from their files."""
     from rater.steering.completions import external_completion
     from rater.study.arms import ExternalCompletions
     from rater.study.external_completions import read_external_completions
 
     n_samples = study.sampling.samples_per_prompt
-    first_items = {study.prompts.index(prompt) for prompt in study.prompts_of(0)[:n_prompts]}
+    items = {
+        item
+        for item, prompt in enumerate(study.prompts)
+        if prompt in prompts and study.concept_number(item) == concept
+    }
     return [
         external_completion(arm.name, study.prompts[place.prompt_index], place.sample, text)
         for arm in study.arms
@@ -100,5 +122,5 @@ def _read_external(study: "Study", folder: Path, *, n_prompts: int, samples: int
         for place, text in read_external_completions(
             arm, folder, study.rated_items, samples_per_prompt=n_samples, rated=study.rated_part
         ).texts.items()
-        if place.prompt_index in first_items and place.sample < samples
+        if place.prompt_index in items and place.sample < samples
     ]

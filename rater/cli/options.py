@@ -5,13 +5,16 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from rater.errors import RaterError
+from rater.errors import RaterError, StudyError, nearest
 from rater.temp_files import why_unwritable
 from rater.workspace.databases import DEFAULT_FOLDER, as_url, databases_in
+
+if TYPE_CHECKING:
+    from rater.study.study import Study
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -118,3 +121,26 @@ def sealed_option(command: Command) -> Command:
 def study_argument(command: Command) -> Command:
     """Add the argument STUDY, the name of a study."""
     return click.argument("study_name", metavar="STUDY", type=StudyName())(command)
+
+
+def concept_option(command: Command) -> Command:
+    """Add ``--concept``, one of the concepts of a study that repeats its arms over many."""
+    return click.option(
+        "--concept", metavar="WORDS", help="Of a study with concepts: the one to use.  [default: the first]"
+    )(command)
+
+
+def number_of_concept(study: "Study", words: str | None) -> int:
+    """Return the index of the concept with these words; 0 where none is named.
+
+    Raises:
+        StudyError: the study has no such concept.
+    """
+    known = [concept.words for concept in study.concepts]
+    if words is None:
+        return 0
+    if words not in known:
+        valid = nearest(words, known) if known else " The study has no concepts."
+        msg = f"--concept is {words!r}, which is not a concept of {study.name}.{valid}"
+        raise StudyError(msg)
+    return known.index(words)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from rater.cli.model import device_option, dtype_option, load_model, require_torch
-from rater.cli.options import OutputFile
+from rater.cli.options import OutputFile, concept_option, number_of_concept
 from rater.errors import ModelError, StudyError, TableError, nearest
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class Coeffs(click.ParamType[tuple[float, ...]]):
     help="Position in the prompt; may be repeated.",
 )
 @click.option("--arm", "arm_name", help="Name of a steered arm.  [default: the first]")
+@concept_option
 @click.option("--words", help="Effect: occurrences of these words, such as love,joy,family.")
 @click.option(
     "--score",
@@ -121,6 +122,7 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     coeffs: tuple[float, ...],
     positions: tuple[str, ...],
     arm_name: str | None,
+    concept: str | None,
     n_prompts: int | None,
     samples: int,
     out: Path | None,
@@ -155,9 +157,9 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     _require_consistent(lines, picture, by_prompt=by_prompt, has_texts=effect["texts_file"] is not None)
     study = load_study(file)
     require_layers(study, layers)
-    job = SweepJob(
-        study, steered_arm(study, arm_name), study.prompts_of(0)[:n_prompts], samples, *_effect(**effect)
-    )
+    of = number_of_concept(study, concept)
+    arm = steered_arm(study, arm_name, concept=of)
+    job = SweepJob(study, arm, study.prompts_of(of)[:n_prompts], samples, *_effect(**effect))
     # the default file is refused like a named one if it cannot be written
     out = out or OutputFile().convert(f"{study.name}-{job.arm.name}-sweep.csv", None, None)
     wanted = all_settings(layers, coeffs, positions)  # type: ignore[arg-type] # click allows these three only
@@ -436,15 +438,15 @@ def require_layers(study: "Study", layers: tuple[int, ...]) -> None:
         raise StudyError(msg)
 
 
-def steered_arm(study: "Study", name: str | None) -> "Steered":
-    """Return a study's steered arm of a name, or the first.
+def steered_arm(study: "Study", name: str | None, *, concept: int = 0) -> "Steered":
+    """Return a study's steered arm of a name, or the first; of a study with concepts, as it is for one.
 
     Raises:
         StudyError: the study has no steered arm, or none of that name.
     """
     from rater.study.arms import Steered
 
-    steered = {arm.name: arm for arm in study.concrete_arms[0] if isinstance(arm, Steered)}
+    steered = {arm.name: arm for arm in study.concrete_arms[concept] if isinstance(arm, Steered)}
     if not steered:
         msg = f"Study {study.name} has no steered arm, which a sweep needs; add a Steered(…)."
         raise StudyError(msg)

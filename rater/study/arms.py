@@ -257,13 +257,37 @@ def dose_series(
         raise ValueError(msg)
     return tuple(
         Steered(
-            # names of arms have the characters a-z, 0-9, _ and -
-            name=f"{name}-" + f"{dose:g}".replace("-", "minus").replace("+", "").replace(".", "_"),
+            name=_dose_name(name, dose),
             additions=tuple(scaled(each, dose / largest) for each in listed),
             dose=float(dose),
         )
         for dose in doses
     )
+
+
+def concept_dose_series(doses: Sequence[float], *, name: str = "dose") -> tuple[ConceptSteered, ...]:
+    """Return an arm for each dose of the additions of each concept.
+
+    For a study with concepts: ``arms=(Unsteered(), *concept_dose_series((0.1, 0.2)))``. A dose multiplies the
+    `coeff` or `relative` of each addition of a concept, so it is in their unit where these are 1: with
+    ``relative=1``, a dose is a share of the norm of the residual stream. Names are as in `dose_series`.
+
+    Args:
+        doses: The dose of each arm; 0 is the dose of the unsteered arm.
+        name: The prefix of the names.
+
+    Raises:
+        ValueError: If a dose is not finite, is 0 or occurs twice.
+    """
+    _require_doses(doses)
+    return tuple(
+        ConceptSteered(name=_dose_name(name, dose), coeff=float(dose), dose=float(dose)) for dose in doses
+    )
+
+
+def _dose_name(name: str, dose: float) -> str:
+    """Return the name of an arm, which has the characters a-z, 0-9, _ and -."""
+    return f"{name}-" + f"{dose:g}".replace("-", "minus").replace("+", "").replace(".", "_")
 
 
 def random_control(arm: Steered, *, seed: int = 0, name: str | None = None) -> Steered:

@@ -14,6 +14,8 @@ TEMPLATES = (
     "dose_response",
     "praise_vs_hurt",
     "weddings",
+    "style_vectors",
+    "axbench_people",
     "templates/first_study",
     "templates/pairwise",
     "templates/best_worst",
@@ -22,6 +24,7 @@ TEMPLATES = (
     "templates/items",
     "templates/concepts",
     "templates/chat",
+    "templates/questionnaire",
     "templates/whole_visit",
 )
 """Listed by path, because the folder of a checkout may also contain studies of users."""

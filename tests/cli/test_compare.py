@@ -32,3 +32,27 @@ def test_arms_are_shown_side_by_side_on_a_page(tmp_path: Path) -> None:
     assert "<b>I hate you because</b> you&#x27;re a" in written
     assert "steered tokens 0–2 at blocks.6.hook_resid_pre" in written
     assert "The rain went" not in written
+
+
+@pytest.mark.model
+def test_a_concept_has_its_own_vectors(tmp_path: Path) -> None:
+    concepts = """concepts=[
+        Concept(words=words, additions=[XVector(words, "it", coeff=5, at=6)]) for words in ("dogs", "snow")
+    ],
+    arms=[Unsteered(), ConceptSteered()],
+    analysis=AnalysisPlan(scope="raters+prompts+concepts"),"""
+    arms = next(line for line in STUDY.splitlines() if "arms=" in line)
+    study = STUDY.replace(arms, concepts).replace(
+        "import ", "import AnalysisPlan, Concept, ConceptSteered, ", 1
+    )
+    (tmp_path / "tiny.py").write_text(study)
+    written = {}
+    for words in ("dogs", "snow"):
+        page = tmp_path / f"{words}.html"
+        options = ["--prompts", "1", "--samples", "1", "--device", "cpu", "--concept", words]
+        result = CliRunner().invoke(compare, [str(tmp_path / "tiny.py"), *options, "--html", str(page)])
+        assert result.exit_code == 0, result.output
+        written[words] = page.read_text()
+
+    assert "I hate you because" in written["snow"]
+    assert written["dogs"] != written["snow"]

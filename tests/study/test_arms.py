@@ -1,6 +1,8 @@
+import math
+
 import pytest
 
-from rater import ActivationAddition, Steered, XVector, dose_series, random_control
+from rater import ActivationAddition, Steered, XVector, concept_dose_series, dose_series, random_control
 from rater.study.arms import (
     Arm,
     ExternalCompletions,
@@ -59,6 +61,21 @@ def test_a_dose_of_a_relative_addition_is_its_share_of_the_residual_norm() -> No
 def test_doses_that_make_no_series_are_refused(doses: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="doses"):
         dose_series(LOVE, doses=doses)
+
+
+def test_a_dose_of_concepts_is_the_factor_on_the_additions_of_each() -> None:
+    series = concept_dose_series((0.05, 0.25), name="style")
+
+    assert [(arm.name, arm.coeff, arm.dose) for arm in series] == [
+        ("style-0_05", 0.05, 0.05),
+        ("style-0_25", 0.25, 0.25),
+    ]
+
+
+@pytest.mark.parametrize("doses", [(), (0.0, 1.0), (1.0, 1.0), (math.inf,)])
+def test_doses_of_concepts_that_make_no_series_are_refused(doses: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="doses"):
+        concept_dose_series(doses)
 
 
 def test_nothing_has_no_dose() -> None:
