@@ -53,13 +53,13 @@ def tables(document: Document, anchor: str) -> list[Table]:
 
 @pytest.fixture(scope="module")
 def style(tmp_path_factory: pytest.TempPathFactory, embedded_model: "TransformerBridge") -> StudyAnalysis:
-    study = small("style_vectors", n_prompts=3, plan={"raters": 5, "items_per_rater": 54})
+    study = small("style_vectors", n_prompts=2, plan={"raters": 4, "items_per_rater": 36})
     return rehearse(study, tmp_path_factory.mktemp("style"), embedded_model, effect=30)
 
 
 @pytest.fixture(scope="module")
 def axbench(tmp_path_factory: pytest.TempPathFactory, embedded_model: "TransformerBridge") -> StudyAnalysis:
-    study = small("axbench_people", n_prompts=2, plan={"raters": 4, "items_per_rater": 64})
+    study = small("axbench_people", n_prompts=2, plan={"raters": 4, "items_per_rater": 32})
     return rehearse(study, tmp_path_factory.mktemp("axbench"), embedded_model, effect=0.6)
 
 
@@ -74,7 +74,7 @@ def test_style_vectors_has_a_trend_over_doses_for_both_questions(style: StudyAna
         assert isinstance(doses.linear, Result)
     assert isinstance(intensity.primary, Result)
     assert intensity.primary.estimate > 0
-    assert intensity.primary.n.prompts == 3
+    assert intensity.primary.n.prompts == 2
 
 
 def test_style_vectors_reports_the_agreement_on_sliders(style: StudyAnalysis) -> None:

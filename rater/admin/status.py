@@ -266,9 +266,13 @@ def watch(rating_url: str, sealed_url: str, name: str, *, now: datetime) -> Watc
 
 def summarise_arms(study: Study, completions: Sequence[KeptCompletion]) -> tuple[GeneratedArm, ...]:
     """Summarise what was generated, by arm, in the study's order."""
-    n_planned = study.n_completions // len(study.arms)
     arms = [
-        _summarise(study, arm, [c for c in completions if c.cell.arm == arm], n_planned)
+        _summarise(
+            study,
+            arm,
+            [each for each in completions if each.cell.arm == arm],
+            len(study.prompts) * study.n_samples_of(arm),
+        )
         for arm in study.arm_names
     ]
     declared = {arm.name: arm for arm in study.arms}

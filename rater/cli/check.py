@@ -217,7 +217,7 @@ def _external_prompt(arm: "ExternalCompletions", study: "Study", folder: Path) -
     from rater.rendering.shown import visible_whole
     from rater.study.external_completions import Slot, read_external_completions
 
-    samples = study.sampling.samples_per_prompt
+    samples = study.n_samples_of(arm.name)
     found = read_external_completions(
         arm, folder, study.rated_items, samples_per_prompt=samples, rated=study.rated_part
     )

@@ -109,7 +109,6 @@ def _read_external(
     from rater.study.arms import ExternalCompletions
     from rater.study.external_completions import read_external_completions
 
-    n_samples = study.sampling.samples_per_prompt
     items = {
         item
         for item, prompt in enumerate(study.prompts)
@@ -120,7 +119,11 @@ def _read_external(
         for arm in study.arms
         if isinstance(arm, ExternalCompletions)
         for place, text in read_external_completions(
-            arm, folder, study.rated_items, samples_per_prompt=n_samples, rated=study.rated_part
+            arm,
+            folder,
+            study.rated_items,
+            samples_per_prompt=study.n_samples_of(arm.name),
+            rated=study.rated_part,
         ).texts.items()
         if place.prompt_index in items and place.sample < samples
     ]

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rater.study.conversation import write_replies
-from rater.study.fields import PROMPT
+from rater.study.fields import PROMPT, REFERENCE
 from rater.study.study import Study
 from rater.terminal.console import show_fields, show_question, show_texts
 
@@ -27,10 +27,10 @@ class TrialPicture:
 def picture_trial(study: Study) -> TrialPicture:
     """Fill in the fields of the first item."""
     item = study.rated_items[0]
-    fields = {PROMPT: item.prompt, **item.fields}
+    fields = {PROMPT: item.prompt, REFERENCE: _PLACEHOLDER, **item.fields}
     return TrialPicture(
         prompt=item.prompt,
-        fields={each.label: item.fields[each.name] for each in study.shown_fields},
+        fields={each.label: fields[each.name] for each in study.shown_fields},
         questions=tuple(each.filled(fields).question for each in study.dimensions),
     )
 
@@ -39,7 +39,7 @@ def print_trial(study: Study, console: Console | None = None) -> None:
     """Print the first trial as raters in a terminal see it, with an ellipsis in place of each text."""
     console = console or Console()
     item = study.rated_items[0]
-    fields = {PROMPT: item.prompt, **item.fields}
+    fields = {PROMPT: item.prompt, REFERENCE: _PLACEHOLDER, **item.fields}
     console.print("\n[bold]Trial[/bold] of the first prompt, with … in place of a text:\n")
     show_fields(console, study.shown_fields, fields)
     is_whole = study.rated_part == "conversation"

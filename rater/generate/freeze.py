@@ -38,7 +38,9 @@ from rater.study.external_completions import Slot, read_external_completions
 from rater.study.study import Study
 
 # Fields of a study that its completions depend on; changes of other fields keep the completions.
-MAKES_COMPLETIONS = frozenset({"arms", "chat", "concepts", "model", "prompts", "rated", "sampling"})
+MAKES_COMPLETIONS = frozenset(
+    {"arms", "chat", "concepts", "model", "prompts", "rated", "reference_arm", "sampling"}
+)
 _TURNS_OF_ITEM = re.compile(r"items\[\d+\]\.turns\b.*")
 _CONCEPT_OF_ITEM = re.compile(r"items\[\d+\]\.concept")
 
@@ -117,7 +119,7 @@ def list_cells(study: Study) -> list[Cell]:
         Cell(prompt_index, arm, sample)
         for prompt_index in range(len(study.prompts))
         for arm in study.arm_names
-        for sample in range(study.sampling.samples_per_prompt)
+        for sample in range(study.n_samples_of(arm))
     ]
 
 
@@ -211,10 +213,13 @@ def take_external_completions(
     cells = [cell for cell in missing.cells if cell.arm in arms]
     if not cells:
         return missing
-    samples = study.sampling.samples_per_prompt
     read = {
         name: read_external_completions(
-            arms[name], folder, study.rated_items, samples_per_prompt=samples, rated=study.rated_part
+            arms[name],
+            folder,
+            study.rated_items,
+            samples_per_prompt=study.n_samples_of(name),
+            rated=study.rated_part,
         )
         for name in dict.fromkeys(cell.arm for cell in cells)
     }

@@ -260,11 +260,15 @@ def _turn_seed(study: Study, cell: Cell, number: int) -> int:
 def _seed(study: Study, cell: Cell) -> int:
     """Return the seed, from the study's own prompt: arms with a prefix share its random numbers.
 
-    Items with the same prompt continue its numbering of samples, so that their texts differ.
+    Items with the same prompt continue its numbering of samples, so that their texts differ. References are
+    numbered downwards from −1, so that they share the random numbers of no rated text.
     """
     prompt = study.prompts[cell.prompt_index]
-    n_before = study.prompts[: cell.prompt_index].count(prompt) * study.sampling.samples_per_prompt
-    return completion_seed(study.sampling.seed, prompt, n_before + cell.sample)
+    n_before = study.prompts[: cell.prompt_index].count(prompt)
+    if study.is_reference(cell.arm, cell.sample):
+        return completion_seed(study.sampling.seed, prompt, -1 - n_before)
+    n_samples = n_before * study.sampling.samples_per_prompt
+    return completion_seed(study.sampling.seed, prompt, n_samples + cell.sample)
 
 
 def _versions(model: TransformerBridge) -> dict[str, str]:

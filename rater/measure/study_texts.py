@@ -1,14 +1,14 @@
 """The texts of a study as a metric is given them: as raters see them, in random order, without arms."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 
 import numpy as np
 
 from rater.measure.metric import Shown, Unit
-from rater.publish.texts import published_text
+from rater.publish.texts import fields_with_reference, published_text, rated_completions, references_of
 from rater.store.engine import disposing, reading
 from rater.store.sealed.completions import KeptCompletion, read_completions
 from rater.store.sealed.measurements import MeasuredTexts, hash_shown
@@ -25,10 +25,11 @@ class StudyUnit:
     shown: Unit
 
 
-def shown_text(study: Study, completion: KeptCompletion) -> Shown:
+def shown_text(study: Study, completion: KeptCompletion, references: Mapping[int, str]) -> Shown:
     """Return what a metric is given of a completion."""
-    item = study.rated_items[completion.cell.prompt_index]
-    return Shown(item.prompt, published_text(study, completion.text), item.fields)
+    number = completion.cell.prompt_index
+    fields = fields_with_reference(study, number, references)
+    return Shown(study.rated_items[number].prompt, published_text(study, completion.text), fields)
 
 
 def read_item_texts(sealed_url: str, study_name: str) -> dict[str, Shown]:
@@ -42,7 +43,8 @@ def read_item_texts(sealed_url: str, study_name: str) -> dict[str, Shown]:
         completions = {each.id: each for each in read_completions(session, sealed.id)}
         key = read_key(session, sealed.id)
     study = Study.model_validate_json(sealed.canonical_json)
-    return {item: shown_text(study, completions[completion]) for item, completion in key.items()}
+    references = references_of(study, completions.values())
+    return {item: shown_text(study, completions[completion], references) for item, completion in key.items()}
 
 
 def list_units(
@@ -52,7 +54,9 @@ def list_units(
 
     Pairs are those that raters may see: two texts of a prompt of the same sample, each in both orders.
     """
-    shown = {each.id: shown_text(study, each) for each in completions}
+    references = references_of(study, completions)
+    completions = rated_completions(study, completions)
+    shown = {each.id: shown_text(study, each, references) for each in completions}
     ids = [(each.id, each.id) for each in completions] if n_texts == 1 else _pairs(completions)
     units = []
     for first, second in ids:

@@ -13,7 +13,13 @@ from sqlalchemy.orm import Session
 from rater.errors import StateError
 from rater.publish.booklets import assign_booklets
 from rater.publish.seal import KeyLine, commit, derive_id, derive_rng, derive_slug, new_secret
-from rater.publish.texts import published_text
+from rater.publish.texts import (
+    fields_with_reference,
+    published_text,
+    rated_completions,
+    references_of,
+    require_different_references,
+)
 from rater.publish.trials import CompletionIndex, Trial
 from rater.store.engine import disposing, reading
 from rater.store.log import read_events
@@ -58,6 +64,8 @@ def draft_publication(
 
     ``added`` has the number of booklets of each later amendment, in order; earlier booklets stay the same.
     """
+    references = references_of(study, completions)
+    completions = rated_completions(study, completions)
     ids = {completion.cell: derive_id(seed, "item", *completion.cell) for completion in completions}
     declared = study.rated_items
     items = [
@@ -65,7 +73,7 @@ def draft_publication(
             ids[each.cell],
             declared[each.cell.prompt_index].prompt,
             published_text(study, each.text),
-            fields=declared[each.cell.prompt_index].fields,
+            fields=fields_with_reference(study, each.cell.prompt_index, references),
         )
         for each in completions
     ]
@@ -164,6 +172,7 @@ class PreparedPublication:
     kept: SealedStudy
     study: Study
     completions: list[KeptCompletion]
+    """Those that raters judge."""
     draft: Draft
     secrets: Secrets
     is_sealed: bool
@@ -207,11 +216,12 @@ def prepare_publication(
         seed = known.seed if known else draw_secret()
         salt = known.salt if known else draw_secret()
         digest = digest_completions(session, kept.id, salt=salt)
+    require_different_references(study, completions)
     draft = draft_publication(study, completions, seed)
     return PreparedPublication(
         kept=kept,
         study=study,
-        completions=completions,
+        completions=rated_completions(study, completions),
         draft=draft,
         secrets=known or _commit_to(draft, completions, seed=seed, salt=salt, study=study, now=now),
         is_sealed=known is not None,

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -14,6 +14,7 @@ from rater.rendering.shown import displayed_text, visible_text
 from rater.study.arms import ExternalCompletions
 from rater.study.conversation import read_replies, write_replies
 from rater.study.external_completions import read_external_completions
+from rater.study.fields import REFERENCE
 from rater.study.study import Study
 
 if TYPE_CHECKING:
@@ -46,6 +47,49 @@ def normalise(text: str, *, cut_unfinished_sentence: bool) -> str:
     return clean[: ends[-1]] if ends else clean
 
 
+def references_of(study: Study, completions: "Iterable[KeptCompletion]") -> dict[int, str]:
+    """Return the text of the reference arm that raters see with each item, by the item's number."""
+    return {
+        each.cell.prompt_index: published_text(study, each.text)
+        for each in completions
+        if study.is_reference(each.cell.arm, each.cell.sample)
+    }
+
+
+def rated_completions(study: Study, completions: "Iterable[KeptCompletion]") -> "list[KeptCompletion]":
+    """Return the completions that raters judge: all but references."""
+    return [each for each in completions if not study.is_reference(each.cell.arm, each.cell.sample)]
+
+
+def fields_with_reference(study: Study, item: int, references: Mapping[int, str]) -> dict[str, str]:
+    """Return the fields of an item as raters see them, with the text of the reference arm."""
+    reference = {REFERENCE: references[item]} if item in references else {}
+    return {**study.rated_items[item].fields, **reference}
+
+
+def require_different_references(study: Study, completions: "Sequence[KeptCompletion]") -> None:
+    """Refuse a reference that equals a rated text of its item: it would be rated against itself.
+
+    Raises:
+        StateError: there are such.
+    """
+    references = references_of(study, completions)
+    same = [
+        each
+        for each in rated_completions(study, completions)
+        if published_text(study, each.text) == references.get(each.cell.prompt_index)
+    ]
+    if same:
+        cell = same[0].cell
+        msg = (
+            f"Study {study.name!r} is not published: {len(same)} of its texts equal the reference of their "
+            f"prompt, such as one of arm {cell.arm} for {study.prompts[cell.prompt_index]!r}, so that a text "
+            "would be compared with itself. Raise sampling.max_new_tokens or sampling.temperature, or set "
+            "another sampling.seed, and run rater generate FILE --restart."
+        )
+        raise StateError(msg)
+
+
 def known_lengths(study: Study, folder: Path) -> dict[str, float]:
     """Return the mean number of characters of each arm's texts, for the arms whose texts come from files.
 
@@ -56,10 +100,13 @@ def known_lengths(study: Study, folder: Path) -> dict[str, float]:
     Raises:
         StudyError: a file changed since the study was loaded.
     """
-    samples = study.sampling.samples_per_prompt
     read = {
         arm.name: read_external_completions(
-            arm, folder, study.rated_items, samples_per_prompt=samples, rated=study.rated_part
+            arm,
+            folder,
+            study.rated_items,
+            samples_per_prompt=study.n_samples_of(arm.name),
+            rated=study.rated_part,
         ).texts.values()
         for arm in study.arms
         if isinstance(arm, ExternalCompletions)
@@ -109,7 +156,7 @@ def count_generated(study: Study, completions: "Iterable[KeptCompletion]") -> Sa
     """Count equal texts among completions, as raters would see them."""
     texts = [
         (each.cell.arm, study.prompts[each.cell.prompt_index], published_text(study, each.text))
-        for each in completions
+        for each in rated_completions(study, completions)
     ]
     return count_same_texts(texts, study.arm_names)
 

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from rater.publish.publish import open_study, publish_study
+from rater.publish.texts import rated_completions
 from rater.store.engine import disposing, reading, writing
 from rater.store.rating.open import open_rating
 from rater.store.rating.studies import PublishedStudy, get_study
@@ -79,8 +80,11 @@ def publish_temp_study(folder: Path, texts: StudyTexts, rng: np.random.Generator
     """
     study = texts.study
     sealed_url, rating_url = f"sqlite:///{folder}/sealed.db", f"sqlite:///{folder}/rating.db"
-    synthetic_key = _shuffle_texts(texts.completions, rng)
-    _write_sealed(sealed_url, study, synthetic_key)
+    rated = rated_completions(study, texts.completions)
+    synthetic_key = _shuffle_texts(rated, rng)
+    # raters know which text is the reference, so that it keeps its place
+    references = [(each.cell, each) for each in texts.completions if each not in rated]
+    _write_sealed(sealed_url, study, [*synthetic_key, *references])
     publish_study(
         sealed_url, rating_url, study.name, now=now(), draw_secret=lambda: rng.bytes(_SECRET_BYTES).hex()
     )

@@ -81,6 +81,12 @@ def _require_shown(protocol: Protocol, items: Sequence[Item]) -> None:
             there = ", ".join(items[0].fields) or "none, because the study has no items with fields"
             msg = f"shown_fields[{index}].name is {name!r}; the fields of the items are: {there}"
             raise ValueError(msg)
+        if protocol.shown_fields[index].is_text and (protocol.has_blocks or items[0].turns):
+            msg = (
+                f"shown_fields[{index}].is_text is True, but there is no text to compare with in a study "
+                "of Markdown, reasoning or conversations; leave it out"
+            )
+            raise ValueError(msg)
 
 
 def _require_questions(protocol: Protocol, items: Sequence[Item]) -> None:

@@ -19,6 +19,8 @@ from rater.study.conversation import Transcript, Turn, n_replies, require_turns,
 from rater.study.declaration import Declaration, InOrder, Label, Text
 
 PROMPT, COMPLETION = "prompt", "completion"
+REFERENCE = "reference"
+"""The field that holds the text of the reference arm, if the study has one."""
 RESERVED = frozenset(
     {
         PROMPT, COMPLETION, "text", "rater", "item", "other_item", "arm", "other_arm", "arm_is_left", "dose",
@@ -105,6 +107,9 @@ class ShownField(Declaration):
     """The field of the items. (rater)"""
     label: Label
     """Its label, shown before the value. (rater)"""
+    is_text: bool = False
+    """Show the value as a text to compare with: below its label, after the prompt, as the rated text is.
+    (rater)"""
 
 
 def write_fields(fields: Fields) -> str:

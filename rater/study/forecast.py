@@ -74,10 +74,17 @@ def _words_per_text(study: Study, mean_characters: float | None) -> float:
     It comes from the number of characters of the text if that is known.
     """
     before = [
-        "\n".join([*(f"{each.label} {item.fields[each.name]}" for each in study.shown_fields), item.prompt])
+        "\n".join(
+            [
+                *(f"{each.label} {item.fields.get(each.name, item.prompt)}" for each in study.shown_fields),
+                item.prompt,
+            ]
+        )
         for item in study.rated_items
     ]
+    n_generated = 1 + (study.reference_arm is not None)  # of the reference, the prompt is among the fields
     if mean_characters is not None:
-        return (sum(map(len, before)) / len(before) + mean_characters) / CHARACTERS_PER_WORD
+        return (sum(map(len, before)) / len(before) + n_generated * mean_characters) / CHARACTERS_PER_WORD
     of_prompts = sum(len(text.split()) for text in before) / len(before)
-    return of_prompts + study.n_replies * study.sampling.max_new_tokens / TOKENS_PER_WORD
+    n_tokens = n_generated * study.n_replies * study.sampling.max_new_tokens
+    return of_prompts + n_tokens / TOKENS_PER_WORD

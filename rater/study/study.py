@@ -20,9 +20,10 @@ from rater.study.declaration import InOrder, Name, Text, require_different
 from rater.study.design import Design, Plan, set_size
 from rater.study.dimension import Dimension
 from rater.study.field_checks import fixed_texts, require_templates
-from rater.study.fields import PROMPT, Item, require_same_fields
+from rater.study.fields import PROMPT, REFERENCE, Item, require_same_fields
 from rater.study.practice_and_checks import AttentionCheck
 from rater.study.protocol import Protocol, require_answers, require_asked
+from rater.study.reference import require_reference, with_reference
 from rater.study.targets import name_options, require_targets
 
 DEFAULT_RATERS = 12
@@ -58,6 +59,9 @@ class Study(Protocol):
     """Arms for which the first answer to the blinding question is correct; by default all except unsteered
     ones. (sealed)"""
 
+    reference_arm: Name | None = None
+    """Arm that writes the field `reference` of each item: one more text of the same prompt, which raters see
+    with the texts of all arms and nobody rates. (sealed)"""
     confounds: Annotated[tuple[TextCue, ...], InOrder] = ()
     """Known confounds: properties of texts, other than their meaning, in which the arms differ, by their
     names in the audit, such as "length in characters". (experimenter)"""
@@ -124,7 +128,8 @@ class Study(Protocol):
 
     @model_validator(mode="after")
     def _templates_name_fields(self) -> Self:
-        require_templates(self, self.rated_items, self.plan.checks)
+        require_reference(self)
+        require_templates(self, with_reference(self), self.plan.checks)
         return self
 
     @model_validator(mode="after")
@@ -232,7 +237,8 @@ class Study(Protocol):
     @property
     def described_dimensions(self) -> tuple[Dimension, ...]:
         """The dimensions as reports show them: a field is its name in braces, a literal brace is single."""
-        names = {name: f"{{{name}}}" for name in (PROMPT, *self.field_names)}
+        written = [REFERENCE] if self.reference_arm else []
+        names = {name: f"{{{name}}}" for name in (PROMPT, *self.field_names, *written)}
         return tuple(dimension.filled(names) for dimension in self.dimensions)
 
     def concept_number(self, item: int) -> int:
@@ -344,7 +350,8 @@ class Study(Protocol):
     @property
     def _n_raters_for_ratings(self) -> int:
         shown = self.items_per_rater * self.n_texts
-        return -(-(self.plan.ratings_per_item or 1) * self.n_completions // shown)
+        n_rated = len(self.arms) * len(self.prompts) * self.sampling.samples_per_prompt
+        return -(-(self.plan.ratings_per_item or 1) * n_rated // shown)
 
     @property
     def design(self) -> Design:
@@ -365,8 +372,16 @@ class Study(Protocol):
 
     @property
     def n_completions(self) -> int:
-        """The number of completions of all arms."""
-        return len(self.arms) * len(self.prompts) * self.sampling.samples_per_prompt
+        """The number of completions of all arms, with those that are references."""
+        return len(self.prompts) * sum(map(self.n_samples_of, self.arm_names))
+
+    def n_samples_of(self, arm: str) -> int:
+        """Return the number of completions of an arm for each item: one more for the reference arm."""
+        return self.sampling.samples_per_prompt + (arm == self.reference_arm)
+
+    def is_reference(self, arm: str, sample: int) -> bool:
+        """Return whether a completion is shown as the reference, and not rated: the last one of its arm."""
+        return arm == self.reference_arm and sample == self.sampling.samples_per_prompt
 
     @property
     def protocol(self) -> Protocol:

@@ -18,7 +18,7 @@ from rater.rendering.shown import visible_context, visible_text, visible_whole
 from rater.sanitize import sanitize_for_display
 from rater.store.rating.trials import Judgement
 from rater.study.dimension import MAX_ANSWER_COMMENT, OUR_CONFIDENCE, Dimension
-from rater.study.fields import Fields, ShownField
+from rater.study.fields import PROMPT, Fields, ShownField
 from rater.study.protocol import Protocol
 from rater.study.questionnaire import MAX_TEXT, Given, Question, QuestionKind
 
@@ -127,9 +127,11 @@ def show_progress(console: Console, position: int, n_trials: int) -> None:
 def show_fields(console: Console, shown: Sequence[ShownField], fields: Fields) -> None:
     """Show the fields of a text that raters see, each with its label."""
     for each in shown:
-        line = Text.assemble(
-            (f"{sanitize_for_display(each.label)}  ", "dim"), sanitize_for_display(fields[each.name])
-        )
+        label, value = sanitize_for_display(each.label), sanitize_for_display(fields[each.name])
+        prompt = sanitize_for_display(fields[PROMPT])
+        line = Text.assemble((f"{label}  ", "dim"), value)
+        if each.is_text:
+            line = Text.assemble((f"{label}\n", "dim"), (prompt, "bold"), value, "\n")
         console.print(line, width=_width(console))
     if shown:
         console.print()

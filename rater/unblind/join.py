@@ -26,6 +26,7 @@ from rater.store.rating.frame import (
     read_visits,
 )
 from rater.store.rating.studies import Progress, PublishedStudy, read_progress
+from rater.study.fields import REFERENCE
 from rater.study.questionnaire import Given
 from rater.study.state import State
 from rater.study.visit import GuessChoice, LeavingReason
@@ -227,6 +228,9 @@ def _with_fields(frame: pd.DataFrame, opened: Opened) -> pd.DataFrame:
     items = opened.study.rated_items
     fields = {item: items[cell.prompt_index].fields for item, cell in opened.cells.items()}
     columns = {name: [fields[item][name] for item in frame["item"]] for name in opened.study.field_names}
+    if opened.study.reference_arm is not None:
+        prompts = {item: cell.prompt_index for item, cell in opened.cells.items()}
+        columns[REFERENCE] = [opened.references[prompts[item]] for item in frame["item"]]
     return frame.assign(**columns)
 
 

@@ -10,6 +10,7 @@ from rater.errors import SealError
 from rater.publish.draft import key_lines
 from rater.publish.publish import explain_lost_key, lost_key
 from rater.publish.seal import commit
+from rater.publish.texts import references_of
 from rater.store.engine import disposing, reading
 from rater.store.log import broken_link, read_events
 from rater.store.rating.schema import EventRow
@@ -38,6 +39,8 @@ class Opened:
     """The completion of each item, by its id."""
     texts: dict[str, str]
     """The text that raters saw of each item, by its id."""
+    references: dict[int, str]
+    """The text of the reference arm for each item of the study, by the item's number; empty without one."""
     seed: str
     """The secret publication seed."""
     sealed_id: int
@@ -108,6 +111,7 @@ def open_seal(sealed_url: str, rating: Engine, name: str) -> Opened:
         cells={item_id: by_id[completion_id].cell for item_id, completion_id in key.items()},
         completions={item_id: by_id[completion_id] for item_id, completion_id in key.items()},
         texts=texts,
+        references=references_of(study, completions),
         seed=secrets.seed,
         sealed_id=sealed_study.id,
         measured=measured,

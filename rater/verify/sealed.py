@@ -62,8 +62,11 @@ def verify_sealed(rating: Session, sealed: Session, published: UnparsedStudy) ->
     items = read_items(rating, published.id)
     yield _commitment(items, key, completions, secrets=secrets, published=published)
     yield from _published(rating, sealed, sealed_study, secrets=secrets, published=published)
-    samples = range(study.sampling.samples_per_prompt)
-    declared = {Cell(*each) for each in product(range(len(study.prompts)), study.arm_names, samples)}
+    declared = {
+        Cell(prompt, arm, sample)
+        for prompt, arm in product(range(len(study.prompts)), study.arm_names)
+        for sample in range(study.n_samples_of(arm))
+    }
     there = {completion.cell for completion in completions}
     yield _completeness(there, declared)
     if not declared <= there:

@@ -105,7 +105,7 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
         n_finished_raters=seen.progress.n_finished,
         n_withdrawn_raters=seen.n_withdrawn,
         items_per_rater=study.items_per_rater,
-        n_texts=study.n_completions,
+        n_texts=study.design.n_completions,
         model=" and ".join(models_needed(study.arms, study.model)),
         sampling=describe_sampling(study),
         arms=tuple(ArmText(name=arm.name, description=describe_arm(arm)) for arm in study.arms),

@@ -2,19 +2,23 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from sqlalchemy import text
 
 from rater.analysis.primary import analyze
+from rater.errors import StateError
 from rater.store.engine import disposing, open_engine, reading, writing
 from rater.store.rating.frame import AnswerRow
 from rater.store.rating.schema import Comment, Guess, QuestionnaireAnswer, Rater
+from rater.store.rating.trials import Judgement, TrialView
 from rater.study.scales import Ranking
 from rater.study.study import Study
 from rater.study.visit import GuessChoice, LeavingReason
 from rater.unblind import ANSWER_COLUMNS, permuted
 from rater.unblind.join import TEXT_COLUMNS, join_answers, other_columns
 from rater.unblind.verify_key import Opened
-from tests.unblind.conftest import NOW, look, publish, rate
+from rater.verify.study import verify_study
+from tests.unblind.conftest import NOW, change, changed, look, publish, rate
 
 
 def test_each_answer_gets_the_arm_that_made_its_text(rated: Study, sealed_url: str, rating_url: str) -> None:
@@ -197,3 +201,49 @@ def test_each_field_of_the_items_is_a_column_of_every_table_of_texts(
     by_item = seen.texts.set_index("item")["concept"]
     assert list(by_item[seen.frame["item"]]) == list(seen.frame["concept"])
     assert permuted(sealed_url, rating_url, study_with_items.name).frame["concept"].nunique() == 2
+
+
+def referring(study: Study) -> Study:
+    shown = [{"name": "reference", "label": "Compare with this text:", "is_text": True}]
+    return changed(study, reference_arm="zebra-arm", shown_fields=shown)
+
+
+def test_the_reference_of_a_prompt_is_shown_with_all_its_texts_and_is_not_rated(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    declared = referring(study)
+    seal_completions(declared)
+    publish(declared, sealed_url, rating_url)
+    seen_by_rater: list[tuple[str, str]] = []
+
+    def judge(shown: TrialView) -> Judgement:
+        seen_by_rater.append((shown.prompt, shown.fields["reference"]))
+        assert shown.texts[0] != shown.fields["reference"]
+        return Judgement(4)
+
+    rate(rating_url, declared, judge=judge)
+    rate(rating_url, declared, judge=judge)
+    seen = look(sealed_url, rating_url, declared)
+
+    references = dict(seen_by_rater)
+    assert len(set(seen_by_rater)) == len(references) == len(declared.prompts)
+    with disposing(open_engine(sealed_url)) as sealed, reading(sealed) as session:
+        made = session.execute(text("SELECT text FROM completion WHERE arm = 'zebra-arm' AND sample = 3"))
+        assert {row.text.rstrip() for row in made} == set(references.values())
+    assert len(seen.texts) == declared.n_completions - len(declared.prompts)
+    assert not set(seen.texts["text"]) & set(references.values())
+    for table in (seen.frame, seen.texts, seen.assigned):
+        assert {(row.prompt, row.reference) for row in table.itertuples()} == set(references.items())
+    checks = list(verify_study(rating_url, declared.name, sealed_url=sealed_url))
+    assert not [check for check in checks if check.is_tampered]
+
+
+def test_a_reference_that_equals_a_rated_text_is_refused(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    declared = referring(study)
+    seal_completions(declared)
+    change(sealed_url, "UPDATE completion SET text = ' fell.' WHERE prompt_index = 1 AND sample >= 2")
+
+    with pytest.raises(StateError, match="equal the reference of their prompt"):
+        publish(declared, sealed_url, rating_url)

@@ -155,7 +155,12 @@ def _item_row(item: NewItem, study_id: int) -> dict[str, object]:
 
 def whole_text(protocol: Protocol, prompt: str, text: str, fields: Fields) -> str:
     """Return all that a page shows of a text: the fields that raters see, a line each, and the text."""
-    shown = "".join(f"{each.label} {fields[each.name]}\n" for each in protocol.shown_fields)
+    shown = "".join(
+        f"{each.label}\n{prompt}{fields[each.name]}\n\n"
+        if each.is_text
+        else f"{each.label} {fields[each.name]}\n"
+        for each in protocol.shown_fields
+    )
     return shown + room_text(protocol, prompt, text)
 
 

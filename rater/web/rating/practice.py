@@ -290,7 +290,7 @@ def _render_practice(
             title=protocol.title,
             position=position,
             n_texts=_n_shown(visit),
-            shown_fields=shown_fields(protocol, shown.fields),
+            shown_fields=shown_fields(protocol, {PROMPT: shown.prompt, **shown.fields}),
             texts_of=text_fields(protocol, shown.prompt, shown.texts),
             room=room_for(protocol, visit.rater_session),
             questions=question_fields(
@@ -320,7 +320,7 @@ def _render_feedback(
             title=protocol.title,
             position=position,
             n_texts=_n_shown(visit),
-            shown_fields=shown_fields(protocol, shown.fields),
+            shown_fields=shown_fields(protocol, {PROMPT: shown.prompt, **shown.fields}),
             texts_of=text_fields(protocol, shown.prompt, shown.texts),
             answers=feedback_fields(shown, protocol, answered),
             feedback=render_markdown(shown.feedback) if shown.feedback else None,

@@ -8,7 +8,7 @@ from typing import Literal
 from rater.store.rating.publication import count_lines, whole_text
 from rater.store.rating.sessions import RaterSession
 from rater.study.dimension import MAX_ANSWER_COMMENT, Dimension
-from rater.study.fields import Fields
+from rater.study.fields import PROMPT, Fields
 from rater.study.protocol import Protocol
 from rater.study.scales import NumberRange, StudyScale, Widget
 from rater.study.typed_numbers import write_number
@@ -25,6 +25,7 @@ from rater.web.rating.forms import (
     FormAnswer,
     rank_field,
 )
+from rater.web.rating.shown_text import TextField
 
 _MAX_BRIEF_CHOICES, _MAX_BRIEF_CHARACTERS = 5, 8
 _THOUSAND = 1000
@@ -38,6 +39,8 @@ class ShownValue:
 
     label: str
     value: str
+    text: TextField | None = None
+    """The value as a text to compare with, after the prompt; None for a short value."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,14 @@ class OneOfField:
 
 def shown_fields(protocol: Protocol, fields: Fields) -> tuple[ShownValue, ...]:
     """Show the fields of a text that raters see."""
-    return tuple(ShownValue(each.label, fields[each.name]) for each in protocol.shown_fields)
+    return tuple(
+        ShownValue(
+            each.label,
+            fields[each.name],
+            TextField.of("", fields[PROMPT], fields[each.name], protocol) if each.is_text else None,
+        )
+        for each in protocol.shown_fields
+    )
 
 
 def room_for(protocol: Protocol, rater_session: RaterSession) -> Room:

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from rater.store.rating.publication import NewTrial
 from rater.study.dimension import Dimension
+from rater.study.fields import ShownField
 from rater.study.label_choice import shuffled_places
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
@@ -302,3 +303,19 @@ def test_an_answer_that_is_no_option_is_refused(
     person.open().follow().press("agree").press().press(**{"answer.which": sent})
 
     assert person.page.status_code == 400
+
+
+def test_a_text_to_compare_with_is_above_the_rated_one_and_is_not_taken_for_it(
+    visitor: Visit, publish_study: Publish, protocol: Protocol
+) -> None:
+    field = ShownField(name="reference", label="Compare with this text:", is_text=True)
+    shown = protocol.model_copy(update={"shown_fields": (field,)})
+    slug = publish_study(slug="ref", name="ref", shown=shown, fields={"reference": " it rained <b>."})
+    rating = visitor(slug).open().follow().press("agree").press()
+
+    (reference,) = rating.soup.select(".reference")
+    (rated,) = rating.soup.select(".completion")
+    assert reference.select_one(".reference-label").get_text(strip=True) == "Compare with this text:"
+    assert reference.select_one(".rated").get_text().endswith(" it rained <b>.")
+    assert reference.select_one(".prompt").get_text() == rating.soup.select(".prompt")[-1].get_text()
+    assert rated.get_text() not in reference.get_text()
