@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rater.analysis.agreement import Agreement
 from rater.analysis.results import Estimate, Result
 from rater.rehearse import SimulatedRaters
 from rater.report.compose import compose
@@ -23,7 +24,7 @@ EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 
 
 def small(name: str, *, n_prompts: int, plan: dict[str, Any]) -> Study:
-    """Declare a study of experiments with fewer prompts and raters and shorter texts, as the docs show."""
+    """Declare a study with fewer prompts and raters and shorter texts, as the docs on sample size show."""
     study = load_study(EXPERIMENTS / f"{name}.py")
     return Study.model_validate(
         study.model_dump(exclude={"items"})
@@ -81,6 +82,7 @@ def test_style_vectors_reports_the_agreement_on_sliders(style: StudyAnalysis) ->
     agreement = style.analysis.dimensions[0].details.agreement
     shown = tables(reported(style), "agreement")
 
+    assert isinstance(agreement, Agreement)
     assert isinstance(agreement.icc_single, Estimate)
     assert isinstance(agreement.icc_mean, Estimate)
     rows = {row[0]: row for table in shown for row in table.rows}

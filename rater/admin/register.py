@@ -311,7 +311,16 @@ def _texts(study: Study) -> str:
     cut = " and unfinished last sentences are cut" if study.cut_unfinished_sentence else ""
     shown = describe_display(study)
     display = f" Raters see the texts of all arms in one form: {shown}." if shown else ""
-    return f"{source}. Trailing white space is removed{cut}, in all arms alike.{display}"
+    return f"{source}. Trailing white space is removed{cut}, in all arms alike.{display}{_reference(study)}"
+
+
+def _reference(study: Study) -> str:
+    if study.reference_arm is None:
+        return ""
+    return (
+        f" With each text raters see one more text of the arm `{study.reference_arm}` of the same prompt, "
+        "which is the same in all arms and is not rated."
+    )
 
 
 def _prompts(study: Study) -> str:

@@ -55,7 +55,7 @@ def shard_numbers(study: Study, n_shards: int) -> dict[tuple[int, int], int]:
     return {
         (prompt, sample): _number(f"{study_hash} {prompt} {sample}", n_shards)
         for prompt in range(len(study.prompts))
-        for sample in range(study.sampling.samples_per_prompt)
+        for sample in range(max(map(study.n_samples_of, study.arm_names)))
     }
 
 

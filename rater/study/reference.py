@@ -61,7 +61,7 @@ def require_reference(study: "Study") -> None:
 
 
 def with_reference(study: "Study") -> Sequence[Item]:
-    """Return the items with a stand-in for the text of the reference arm, if the study has one."""
+    """Return the items with a placeholder for the text of the reference arm, if the study has one."""
     if study.reference_arm is None:
         return study.rated_items
     return [

@@ -154,12 +154,16 @@ def _item_row(item: NewItem, study_id: int) -> dict[str, object]:
 
 
 def whole_text(protocol: Protocol, prompt: str, text: str, fields: Fields) -> str:
-    """Return all that a page shows of a text: the fields that raters see, a line each, and the text."""
+    """Return all that a page shows of a text: the fields that raters see, a line each, and the text.
+
+    A text to compare with is left out where trials show several texts: it is above them, in a row of its own.
+    """
     shown = "".join(
         f"{each.label}\n{prompt}{fields[each.name]}\n\n"
         if each.is_text
         else f"{each.label} {fields[each.name]}\n"
         for each in protocol.shown_fields
+        if not each.is_text or protocol.n_texts == 1
     )
     return shown + room_text(protocol, prompt, text)
 
