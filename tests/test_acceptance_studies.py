@@ -54,7 +54,7 @@ def tables(document: Document, anchor: str) -> list[Table]:
 
 @pytest.fixture(scope="module")
 def style(tmp_path_factory: pytest.TempPathFactory, embedded_model: "TransformerBridge") -> StudyAnalysis:
-    study = small("style_vectors", n_prompts=2, plan={"raters": 4, "items_per_rater": 36})
+    study = small("style_vectors", n_prompts=2, plan={"raters": 4, "items_per_rater": 72})
     return rehearse(study, tmp_path_factory.mktemp("style"), embedded_model, effect=30)
 
 
