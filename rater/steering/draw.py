@@ -14,6 +14,11 @@ _N_FIRST = 16
 _N_TOGETHER = 8
 # Number of neighbours in the vocabulary that share a maximum, by which the likeliest tokens are found.
 _BLOCK = 64
+_MANTISSA_BITS = {torch.float64: 53, torch.float32: 23}
+# Constants of SplitMix64, as signed numbers.
+_GOLDEN_GAMMA = 0x9E3779B97F4A7C15 - 2**64
+_FIRST_FACTOR = 0xBF58476D1CE4E5B9 - 2**64
+_SECOND_FACTOR = 0x94D049BB133111EB - 2**64
 
 
 @runtime_checkable
@@ -150,17 +155,68 @@ def draw(
     top_p: float,
     top_k: int | None = None,
 ) -> Int[Tensor, " row"]:
-    """Draw one token per row from a uniform number in [0, 1), by inverting the distribution function.
+    """Draw one token per row: the largest of its log-probability plus Gumbel noise.
 
-    Tokens are ordered by falling probability in a nucleus, and by their ids without one, so that rows with
-    similar distributions and the same random number mostly draw the same token.
+    The noise of a token follows from the row's random number and the token's id alone. So rows with similar
+    distributions and the same random number mostly draw the same token. A difference in the last digits of
+    the logits changes a draw only if two tokens are tied up to these digits. If instead the distribution
+    function were inverted, a draw among unlikely tokens would depend on the rounding of the sum before them.
+
+    Args:
+        logits: Logits of the next token.
+        uniform: A random number in [0, 1) for each row.
+        top_p: Probability mass of the nucleus.
+        top_k: Number of likeliest tokens that are kept, before top_p; None for all.
     """
+    exact = precise(logits.device)
+    row_bits = (uniform.to(exact) * 2.0 ** _MANTISSA_BITS[exact]).long()
     if top_p >= 1 and (top_k is None or top_k >= logits.shape[1]):
-        exact = precise(logits.device)
-        reached = logits.softmax(-1).cumsum(-1, dtype=exact)
-        chosen = torch.searchsorted(reached, uniform.to(exact)[:, None] * reached[:, -1:], right=True)
-        return chosen[:, 0].clamp(max=logits.shape[1] - 1)
+        return _draw_from_all(logits, row_bits, exact)
     found = nucleus(logits, top_p, top_k)
-    below = (found.probs.cumsum(-1) <= uniform.to(found.probs)[:, None]).sum(-1)
-    last = ((found.probs > 0).sum(-1) - 1).clamp(min=0)  # where logits are NaN no probability is above 0
-    return found.ids.gather(1, torch.minimum(below, last)[:, None])[:, 0]
+    scores = found.probs.to(exact).log() + gumbel(row_bits, found.ids, exact)
+    return found.ids.gather(1, scores.argmax(-1, keepdim=True))[:, 0]
+
+
+def _draw_from_all(
+    logits: Float[Tensor, "row d_vocab"], row_bits: Int[Tensor, " row"], exact: torch.dtype
+) -> Int[Tensor, " row"]:
+    """Draw a block of neighbours in the vocabulary, then a token within it: noise for each would take longer.
+
+    The probability of a token is that of its block, times that of the token within the block.
+    """
+    missing = -logits.shape[1] % _BLOCK
+    padded = F.pad(logits, (0, missing), value=-torch.inf) if missing else logits
+    blocks = padded.unflatten(1, (-1, _BLOCK))  # [row, block, place]
+    n_together = _N_TOGETHER if logits.device.type == "cpu" else len(logits)
+    masses = torch.cat([part.logsumexp(-1) for part in torch.split(blocks, n_together)]).to(exact)
+    numbers = torch.arange(blocks.shape[1], device=logits.device)
+    # Blocks and tokens with the same number need different noise.
+    chosen = (masses + gumbel(row_bits, ~numbers[None], exact)).argmax(-1)  # [row]
+    within = blocks[torch.arange(len(blocks), device=logits.device), chosen].to(exact)  # [row, place]
+    ids = chosen[:, None] * _BLOCK + torch.arange(_BLOCK, device=logits.device)
+    return ids.gather(1, (within + gumbel(row_bits, ids, exact)).argmax(-1, keepdim=True))[:, 0]
+
+
+def gumbel(
+    row_bits: Int[Tensor, " row"], ids: Int[Tensor, "row n"], exact: torch.dtype
+) -> Float[Tensor, "row n"]:
+    """Return standard Gumbel noise that follows from a row's random bits and an id.
+
+    The hash is the finalizer of SplitMix64 (Steele, Lea & Flood 2014, OOPSLA), applied to both in turn.
+    """
+    mixed = _mix(_mix(row_bits)[:, None] ^ ids)
+    n_bits = _MANTISSA_BITS[exact]
+    inside = (_shift(mixed, 64 - n_bits).to(exact) + 0.5) * 2.0**-n_bits  # in (0, 1)
+    return -(-inside.log()).log()
+
+
+def _mix(value: Int[Tensor, "..."]) -> Int[Tensor, "..."]:
+    value = value + _GOLDEN_GAMMA
+    value = (value ^ _shift(value, 30)) * _FIRST_FACTOR
+    value = (value ^ _shift(value, 27)) * _SECOND_FACTOR
+    return value ^ _shift(value, 31)
+
+
+def _shift(value: Int[Tensor, "..."], n: int) -> Int[Tensor, "..."]:
+    """Shift to the right, with zeros from the left: 64 bits are signed in torch."""
+    return (value >> n) & ((1 << (64 - n)) - 1)

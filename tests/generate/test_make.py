@@ -226,7 +226,7 @@ def test_completions_are_measured_under_the_unsteered_model(
     nlls = completion_nlls(
         embedded_model, [(short_study.prompts[row.prompt_index], row.token_ids) for row in rows]
     )
-    assert [row.nll for row in rows] == pytest.approx(nlls, abs=1e-4)
+    assert [row.nll for row in rows] == pytest.approx(nlls, abs=0.0051)  # stored with two decimals
     assert all(row.repetition == 0 for row in rows)
 
 
