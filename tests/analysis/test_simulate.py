@@ -14,6 +14,7 @@ from rater.analysis.simulate import (
     PairwiseAnswers,
     Trials,
     crossed,
+    cut_at_chance,
     difference_of,
     evenly_cut,
     leave_early,
@@ -125,3 +126,18 @@ def test_the_expected_net_superiority_is_that_of_simulated_cells(effect: float) 
 
 def test_on_a_line_the_net_superiority_is_not_known() -> None:
     assert net_superiority_of(1.0, ContinuousAnswers(0.0, 100.0, 50.0, 20.0)) is None
+
+
+@pytest.mark.parametrize("chance", [1 / 12, 0.25, 0.5])
+def test_an_effect_on_target_choices_leaves_the_control_at_chance(chance: float) -> None:
+    rng, trials, spread = np.random.default_rng(5), crossed(200, 40, 1), ModelSDs()
+    scale = cut_at_chance(chance, spread)
+    effect = logits_of(0.2, scale, spread)
+
+    ratings = simulate(trials, effect=effect, scale=scale, rng=rng, spread=spread)
+
+    assert isinstance(ratings, Ratings)
+    assert set(ratings.answer) == {0, 1}
+    # 200 raters × 40 prompts: the SDs of 1 and 0.8 logits leave a standard error of about 0.03
+    assert ratings.answer[~ratings.is_first].mean() == pytest.approx(chance, abs=0.07)
+    assert ratings.answer[ratings.is_first].mean() == pytest.approx(chance + 0.2, abs=0.08)

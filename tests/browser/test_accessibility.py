@@ -10,6 +10,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from rater.study.dimension import Dimension
+from rater.study.label_choice import Choose
+from rater.study.protocol import Protocol
+
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from screenshots import served, walk  # type: ignore[import-not-found]
@@ -73,3 +77,35 @@ def test_axe_finds_nothing_on_the_page_that_raters_see_most(
         found += violations(page)
 
     assert found == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_a_choice_among_labels_and_each_is_large_enough_to_touch(
+    browse: Callable[..., Any],
+    address: str,
+    publish_study: Callable[..., str],
+    protocol: Protocol,
+    scheme: str,
+) -> None:
+    labels = tuple(f"label number {number}" for number in range(1, 13))
+    scale = Choose(options=labels, none="none of these")
+    which = Dimension(name="which", question="Which?", scale=scale, cannot_judge=True)
+    slug = publish_study(
+        slug="labels", name="labels", shown=protocol.model_copy(update={"dimensions": (which,)})
+    )
+    with browse(color_scheme=scheme, viewport={"width": 320, "height": 640}) as context:
+        page = context.new_page()
+        page.goto(f"{address}/s/{slug}/consent")
+        page.get_by_role("button", name="I agree").click()
+        page.locator("button.primary").click()
+        page.wait_for_selector("#answers")
+        found = violations(page)
+        page.locator(".labels .point").nth(3).click()
+        found += violations(page)
+        boxes = [each.bounding_box() for each in page.locator(".labels .point").all()]
+        width = page.evaluate("document.documentElement.scrollWidth")
+
+    assert found == []
+    assert width == 320
+    assert len(boxes) == 13
+    assert all(box is not None and min(box["height"], box["width"]) >= 44 for box in boxes)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rater import DatasetVector, RandomVector, Steered, Unsteered, XVector
+from rater import DatasetVector, RandomVector, ShownField, Steered, Unsteered, XVector
 from rater.errors import StudyError
 from rater.study.additions import ActivationAddition, AnyAddition, VectorFile
 from rater.study.load import load_study
@@ -305,3 +305,18 @@ def test_prompts_that_end_in_a_space_and_texts_that_nobody_rates_are_warned_of(
     path.write_text(STUDY.format(prompts=prompts, coeff=5, raters=2, samples=samples))
 
     assert any(remark in each for each in remarks(load_study(path), path))
+
+
+def test_a_page_that_shows_the_correct_label_is_named() -> None:
+    path = Path(__file__).resolve().parents[2] / "experiments" / "which_concept.py"
+    study = load_study(path)
+    question = study.dimensions[0].model_copy(update={"question": "Is it {concept}, or something else?"})
+    shown = ShownField(name="concept", label="Concept")
+
+    given_away = study.model_copy(update={"dimensions": (question,), "shown_fields": (shown,)})
+
+    assert list(remarks(study, path)) == []
+    assert list(remarks(given_away, path)) == [
+        "shown_fields[0] shows the concept of each text, which is the correct answer.",
+        "dimensions[0].question names the concept of each text, which is the correct answer to concept.",
+    ]
