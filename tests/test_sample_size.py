@@ -9,6 +9,10 @@ from rater.analysis.pilot import Pilot
 from rater.analysis.simulate import ModelSDs, evenly_cut
 from rater.errors import StudyError
 from rater.sample_size import PlanningAssumptions, default_points, plan_power, power_as_planned
+from rater.study.analysis_plan import AnalysisPlan
+from rater.study.arms import Steered, XVector
+from rater.study.dimension import Dimension
+from rater.study.scales import BestWorst, Ranking
 from rater.study.study import Study
 
 SLIDER = {"kind": "slider", "minimum": 0, "maximum": 100, "low": "not", "high": "very"}
@@ -168,3 +172,35 @@ def test_a_study_with_one_primary_test_has_no_joint_power(study: Study) -> None:
 
     assert plan.coprimary is None
     assert plan.least_joint_power is None
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        BestWorst(texts=3, best="happiest", worst="saddest"),
+        Ranking(texts=3, top="happiest", bottom="saddest"),
+    ],
+    ids=["best-worst", "ranking"],
+)
+def test_the_power_of_orders_of_texts_is_alpha_without_an_effect_and_grows_with_it(
+    study: Study, scale: BestWorst | Ranking
+) -> None:
+    weak = Steered(name="weak", additions=(XVector("Quokka prompt", "Numbat prompt", coeff=1, at=17),))
+    mood = Dimension(name="happiness", question="Which?", scale=scale)
+    declared = study.model_copy(
+        update={
+            "dimensions": (mood,),
+            "arms": (*study.arms, weak),
+            "prompts": tuple(f"{prompt} {n}" for prompt in study.prompts for n in range(3)),
+            "analysis": AnalysisPlan(contrast=("walrus-arm", "zebra-arm")),
+        }
+    )
+
+    none, some, much = (
+        power_as_planned(declared, points, n_simulations=100).share for points in (0.0, 0.4, 0.9)
+    )
+
+    assert default_points(declared) == 0.25
+    assert none < 0.12
+    assert none < some < much
+    assert much > 0.7

@@ -16,7 +16,7 @@ def test_levels_become_scores_of_a_ranking_or_of_the_best_and_the_worst() -> Non
 def test_the_expected_difference_of_a_ranking_is_that_of_logistic_comparisons() -> None:
     # With Gumbel noise, the probability that text i is above text j is logistic in the difference of levels.
     def won(apart: float) -> float:
-        return 2 / (1 + np.exp(-apart)) - 1
+        return float(2 / (1 + np.exp(-apart)) - 1)
 
     points, net = RANKING.difference(1.0, slope=0.0, item=0.0)
 
