@@ -112,11 +112,15 @@ def read(  # noqa: PLR0913 (each argument is an option of the command, too)
     wanted = columns.among(table.columns)
     table = add_scores(table, wanted)
     _check_columns(table, wanted)
-    named = check_labels(labels) if labels else ()
-    codes = [missing] if isinstance(missing, str | int | float) else missing
-    texts = tuple(str(cell_text(code)) for code in codes)
-    rules = AnswerRules(decimal=table.decimal, labels=named, missing=texts)
+    named, codes = check_labels(labels) if labels else (), _codes(missing)
+    rules = AnswerRules(decimal=table.decimal, labels=named, missing=codes)
     return TidyFrame(table, wanted, rules).frame(drop_empty=drop_empty or bool(table.cells))
+
+
+def _codes(missing: Sequence[str | float]) -> tuple[str, ...]:
+    """Return the codes for "no answer" as texts; a single code need not be in a list."""
+    codes = [missing] if isinstance(missing, str | int | float) else missing
+    return tuple(str(cell_text(code)) for code in codes)
 
 
 def load_table(
