@@ -20,6 +20,7 @@ from rater.study.dimension import Dimension
 from rater.study.questionnaire import Question
 from rater.study.scales import BestWorst, Ranking
 from rater.study.study import Study
+from tests.unblind.test_join import referring
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -275,3 +276,17 @@ def test_bots_who_perceive_the_order_of_groups_are_detected_and_others_are_at_ch
 
     assert by_chance.n_found <= 3
     assert found.share > 0.8
+
+
+def test_a_rehearsal_keeps_the_reference_and_shuffles_the_rated_texts(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str
+) -> None:
+    declared = referring(study)
+    seal_completions(declared)
+
+    simulated = SimulatedRaters(None, 1.0, 0, ())
+    seen = rehearse(sealed_url, declared.name, simulated, progress=lambda _: None)
+
+    assert len(seen.frame) == 6 * 8
+    assert seen.frame.groupby("prompt")["reference"].nunique().max() == 1
+    assert set(seen.frame["arm"]) == {"zebra-arm", "walrus-arm"}
