@@ -47,12 +47,14 @@ _VARYING = (
     r"\b[0-9a-f]{12}\b",
     r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::[\d.]+Z?)?",
     r"(?<=127\.0\.0\.1:)\d+",
+    r"(?<=Compute on cpu: ).*(?= in \d)",
+    r"(?<=peak memory )[\d.]+",
     r"━+ .*\d+ tokens/s \d+:\d\d:\d\d",  # a bar is shorter where the speed has more digits
 )
 
 
 def same_output(one: str, other: str) -> bool:
-    """Return whether two outputs are equal except for hashes, times, ports, progress and final blanks."""
+    """Return whether two outputs are equal except for hashes, times, memory, ports, progress and final blanks."""
     return _masked(one) == _masked(other)
 
 
