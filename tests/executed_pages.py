@@ -54,7 +54,7 @@ _VARYING = (
 
 
 def same_output(one: str, other: str) -> bool:
-    """Return whether two outputs are equal except for hashes, times, memory, ports, progress and final blanks."""
+    """Return whether two outputs are equal but for hashes, times, memory, ports, progress and end blanks."""
     return _masked(one) == _masked(other)
 
 

@@ -71,7 +71,7 @@ def upgrade() -> None:
             sa.Double(),
             nullable=True,
             comment="Mean negative log-likelihood of the tokens under the same model, unsteered and given the"
-            " study's prompt alone, in nats per token; empty for a text from a file.",
+            " study's prompt alone, in nats per token, to two decimals; empty for a text from a file.",
         ),
         sa.Column(
             "repetition",
