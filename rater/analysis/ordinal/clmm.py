@@ -217,6 +217,9 @@ def _require_finite(optimum: Optimum, factors: list[str]) -> None:
             f"{', '.join(factors)} together separate the answers almost completely"
         )
         raise CannotFitError(msg)
+    if not np.isfinite(optimum.hessian).all():
+        msg = "the likelihood or its gradient is not finite next to the estimates"
+        raise CannotFitError(msg)
 
 
 def _describe(model: Model, optimum: Optimum, order: list[str]) -> ClmmFit:

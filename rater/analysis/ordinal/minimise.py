@@ -82,7 +82,8 @@ def remember(function: Function) -> Function:
 def minimise(function: Function, start: Floats, *, stop: Stop) -> Optimum:
     """Return a local minimum of a function.
 
-    Costs one gradient per parameter to start, 10 to 40 for the search, and two per parameter at the end.
+    Costs one gradient per parameter to start, 10 to 40 for the search, and two per parameter at the end. The
+    search ends without a minimum where the function or its gradient is not finite.
 
     Args:
         function: The function, with its gradient.
@@ -93,8 +94,12 @@ def minimise(function: Function, start: Floats, *, stop: Stop) -> Optimum:
     point, hessian = start, _one_sided_hessian(function, start)
     at = function(start)
     for _ in range(_MAX_ROUNDS):
+        if not np.isfinite(hessian).all():
+            break
         point = descend(function, point, hessian, stop=stop)
         at, hessian = function(point), central_hessian(function, point)
+        if not np.isfinite(hessian).all():
+            break
         curvatures, directions = np.linalg.eigh(hessian)
         if stop(point):
             break
@@ -103,17 +108,25 @@ def minimise(function: Function, start: Floats, *, stop: Stop) -> Optimum:
             steps = [length * directions[:, 0] for length in (0.2, -0.2, 0.05, -0.05)]
             point = min(point, *(point + step for step in steps), key=lambda side: function(side).value)
             continue
-        decrement = _decrement(hessian, at.gradient)
-        if decrement > _FINE:
-            # One Newton step with the exact Hessian. Near the minimum the value changes by less than its
-            # rounding error, so the step is judged by its decrement.
-            newton = point - _scaling(hessian) @ (_scaling(hessian).T @ at.gradient)
-            there = function(newton)
-            if (after := _decrement(hessian, there.gradient)) < decrement:
-                point, at, decrement = newton, there, after
-        if decrement <= _COARSE:
+        point = _polish(function, point, hessian)
+        at = function(point)
+        if _decrement(hessian, at.gradient) <= _COARSE:
             return Optimum(point, at.value, at.gradient, hessian, is_minimum=True)
     return Optimum(point, at.value, at.gradient, hessian, is_minimum=False)
+
+
+def _polish(function: Function, point: Floats, hessian: Floats) -> Floats:
+    """Return the end of one Newton step with the exact Hessian, if it is nearer to the minimum.
+
+    Near the minimum the value changes by less than its rounding error, so its decrement judges the step.
+    """
+    gradient = function(point).gradient
+    decrement = _decrement(hessian, gradient)
+    if decrement <= _FINE:
+        return point
+    newton = point - _scaling(hessian) @ (_scaling(hessian).T @ gradient)
+    # where the function is not finite, the comparison is false
+    return newton if _decrement(hessian, function(newton).gradient) < decrement else point
 
 
 def descend(function: Function, start: Floats, hessian: Floats, *, stop: Stop) -> Floats:

@@ -45,6 +45,18 @@ def test_a_search_that_diverges_ends_without_a_minimum() -> None:
     assert result.point[0] > 5
 
 
+@pytest.mark.parametrize("edge", [-1.0, 0.0, 1e-5])
+def test_a_search_that_ends_where_the_function_is_not_finite_finds_no_minimum(edge: float) -> None:
+    """The function falls until the edge, and has no value beyond it."""
+
+    def cliff(point: NDArray[np.float64]) -> At:
+        if point[0] > edge:
+            return At(np.nan, np.array([np.nan]))
+        return At(-float(point[0]), np.array([-1.0]))
+
+    assert not minimise(cliff, np.zeros(1), stop=never).is_minimum
+
+
 def test_the_hessian_is_the_derivative_of_the_gradient() -> None:
     # ∂²/∂a² = 12 a² − 4 + 20.
     assert_allclose(central_hessian(well, np.array([0.3, 0.1])), [[17.08, -20.0], [-20.0, 20.0]], rtol=1e-6)
