@@ -14,6 +14,7 @@ TEMPLATES = (
     "dose_response",
     "praise_vs_hurt",
     "weddings",
+    "which_concept",
     "style_vectors",
     "axbench_people",
     "templates/first_study",
