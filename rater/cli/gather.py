@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from rater.cli.options import rating_option, sealed_option
-from rater.report.console.status import describe_compute
 from rater.workspace import Workspace
 
 
@@ -22,11 +21,12 @@ def gather(file: Path, shards: Path, *, restart: bool, **databases: str) -> None
     fit.
 
     \b
-    Example:
-      rater generate experiments/love_vs_hate.py --shard 1/2 --into shards
-      rater generate experiments/love_vs_hate.py --shard 2/2 --into shards
-      rater gather experiments/love_vs_hate.py shards
+    Example: rater generate experiments/love_vs_hate.py --shard 1/2 --into shards
+    Example: rater generate experiments/love_vs_hate.py --shard 2/2 --into shards
+    Example: rater gather experiments/love_vs_hate.py shards
     """
+    from rater.report.console.status import describe_compute
+
     workspace = Workspace(rating=databases["rating_url"], sealed=databases["sealed_url"])
     gathered = workspace.gather(file, shards, restart=restart)
     shards_read = f"{gathered.n_shards} shard{'s' * (gathered.n_shards != 1)}"

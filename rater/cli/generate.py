@@ -103,9 +103,8 @@ def generate(  # noqa: PLR0913, PLR0917 (click passes them by name)
     """Generate the missing completions of a study. You can stop at any time; run it again to continue.
 
     \b
-    Examples:
-      rater generate experiments/love_vs_hate.py
-      rater generate experiments/love_vs_hate.py --shard 3/100 --into shards
+    Example: rater generate experiments/love_vs_hate.py
+    Example: rater generate experiments/love_vs_hate.py --shard 3/100 --into shards
     """
     workspace = Workspace(rating=databases["rating_url"], sealed=databases["sealed_url"])
     options = {
