@@ -186,7 +186,7 @@ def _draw_from_all(
     """
     missing = -logits.shape[1] % _BLOCK
     padded = F.pad(logits, (0, missing), value=-torch.inf) if missing else logits
-    blocks = padded.unflatten(1, (-1, _BLOCK))  # [row, block, place]
+    blocks = padded.view(len(padded), -1, _BLOCK)  # [row, block, place]
     n_together = _N_TOGETHER if logits.device.type == "cpu" else len(logits)
     masses = torch.cat([part.logsumexp(-1) for part in torch.split(blocks, n_together)]).to(exact)
     numbers = torch.arange(blocks.shape[1], device=logits.device)

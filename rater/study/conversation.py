@@ -191,11 +191,14 @@ def with_prompt(given: Any) -> Any:
 
 
 def require_turns(prompt: str, turns: Sequence[Turn]) -> None:
-    """Refuse turns that are not a conversation, or that differ from the prompt.
+    """Refuse turns that are not a conversation, or that differ from the prompt; and a missing prompt.
 
     Raises:
         ValueError: If they are not valid; pydantic adds the place.
     """
+    if not prompt:
+        msg = "prompt is missing; give prompt, or turns"
+        raise ValueError(msg)
     require_order(turns)
     if turns and prompt != write_transcript(turns):
         msg = "prompt differs from the transcript of turns; leave prompt out"

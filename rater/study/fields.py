@@ -68,7 +68,7 @@ class Item(Declaration):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[FieldName, Text]
 
-    prompt: Text
+    prompt: Text = ""
     """The prompt that the model continues; of a conversation, its transcript. (rater)"""
     turns: Annotated[tuple[Turn, ...], InOrder] = ()
     """The conversation that the model continues, instead of a prompt; it ends with a turn of the user.

@@ -40,7 +40,7 @@ PRACTICE_ATTEMPTS = 2
 class _AuthoredTrial(Declaration):
     """A trial whose texts the study declares; with `fields`, they are templates over these."""
 
-    prompt: Text
+    prompt: Text = ""
     """The prompt that the texts continue. (rater)"""
     turns: Annotated[tuple[Turn, ...], InOrder] = ()
     """The conversation that the texts continue, instead of a prompt. (rater)"""

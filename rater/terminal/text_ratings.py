@@ -141,10 +141,10 @@ class AnswersFile:
             )
             raise TableError(msg)
         asked = {"question": self.dimension.question, "scale": self.dimension.scale.describe()}
-        for name, value in asked.items():
-            if cells[name] != value:
+        for name, now in asked.items():
+            if cells[name] != now:
                 msg = (
-                    f"{where} has the {name} {cells[name]!r}, but these texts are rated with {value!r}; "
+                    f"{where} has the {name} {cells[name]!r}, but these texts are rated with {now!r}; "
                     "one file has one question: choose another file with --out."
                 )
                 raise TableError(msg)

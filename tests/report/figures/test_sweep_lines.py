@@ -1,5 +1,7 @@
 """Hold the lines of a sweep to their settings."""
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
@@ -14,20 +16,20 @@ POINTS = [
 ]
 
 
-def labels(by: str) -> LineLabels:
+def labels(by: Literal["layer", "coeff"]) -> LineLabels:
     return LineLabels(
         study="tiny",
         arm="love",
         value="effect",
         strength="coeff",
         by=by,
-        n="2 prompts",  # type: ignore[arg-type] # of the parameters
+        n="2 prompts",
     )
 
 
 @pytest.mark.parametrize(("by", "n_lines", "x"), [("layer", 2, [2, 4, 6]), ("coeff", 3, [1, 2])])
 def test_each_prompt_is_a_panel_with_a_line_for_each_value_of_the_other_axis(
-    by: str, n_lines: int, x: list[float]
+    by: Literal["layer", "coeff"], n_lines: int, x: list[float]
 ) -> None:
     with drawing():
         sketch = sketch_lines(POINTS, {"First prompt": 5, "Second prompt": 7}, labels(by))
