@@ -39,6 +39,7 @@ def test_whatever_a_study_file_can_declare_is_exported() -> None:
         "StudyScale",
         "_AuthoredTrial",
         "_Measured",
+        "_OrderedTexts",
     }  # base classes
 
 

@@ -17,7 +17,10 @@ FILE = Path(__file__).resolve().parent.parent / "experiments" / "which_concept.p
 
 
 def small(study: Study) -> Study:
-    """The study with three prompts, two tokens a text, and eight raters who see every text."""
+    """The study with three prompts, two tokens a text, and eight raters who see every text.
+
+    It is about these concepts only: a test over four concepts has at most three degrees of freedom.
+    """
     n_concepts = len(study.concepts)
     items = study.items[: 3 * n_concepts]
     changed = {
@@ -26,6 +29,7 @@ def small(study: Study) -> Study:
         "prompts": [item.prompt for item in items],
         "sampling": study.sampling.model_copy(update={"max_new_tokens": 2}),
         "plan": Plan(raters=8),
+        "analysis": study.analysis.model_copy(update={"scope": "raters+prompts"}),
     }
     return Study.model_validate(changed)
 

@@ -37,7 +37,7 @@ def test_arms_are_shown_side_by_side_on_a_page(tmp_path: Path) -> None:
 @pytest.mark.model
 def test_a_concept_has_its_own_vectors(tmp_path: Path) -> None:
     concepts = """concepts=[
-        Concept(words=words, additions=[XVector(words, "it", coeff=5, at=6)]) for words in ("dogs", "snow")
+        Concept(words=words, additions=[XVector(words, "it", coeff=10, at=6)]) for words in ("dogs", "snow")
     ],
     arms=[Unsteered(), ConceptSteered()],
     analysis=AnalysisPlan(scope="raters+prompts+concepts"),"""
@@ -45,6 +45,7 @@ def test_a_concept_has_its_own_vectors(tmp_path: Path) -> None:
     study = STUDY.replace(arms, concepts).replace(
         "import ", "import AnalysisPlan, Concept, ConceptSteered, ", 1
     )
+    study = study.replace("max_new_tokens=3", "max_new_tokens=20")
     (tmp_path / "tiny.py").write_text(study)
     written = {}
     for words in ("dogs", "snow"):

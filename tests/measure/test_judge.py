@@ -17,6 +17,7 @@ from rater.measure.run import measure_study
 from rater.store.engine import disposing, reading
 from rater.store.sealed.measurements import read_measurements, read_metrics
 from rater.store.sealed.open import open_sealed
+from rater.study.scales import Ranking
 from rater.study.study import Study
 from tests.measure.openai_server import Answer, serving
 
@@ -92,10 +93,7 @@ def test_a_run_that_a_server_ended_is_continued_without_asking_again(
 
 
 def test_a_judge_of_three_texts_is_refused(study: Study) -> None:
-    class Three(type(study.dimensions[0].scale)):  # type: ignore[misc] # a scale of more texts
-        n_texts = 3
-
-    scale = Three(low="a", high="b")
+    scale = Ranking(texts=3, top="happiest", bottom="least happy")
     dimension = study.dimensions[0].model_copy(update={"scale": scale})
 
     with pytest.raises(StudyError, match="compares 3 texts"):

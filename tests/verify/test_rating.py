@@ -20,8 +20,9 @@ from tests.verify.tamper import file_of, tamper
 
 FLIPPED = "UPDATE answer SET value = 5 - value WHERE id = (SELECT min(id) FROM answer)"
 ADDED = (
-    "INSERT INTO answer SELECT max(id) + 1, rater_id, booklet_id, position, dimension, 9, value, comment, "
-    "'x', shown_ms, first_render_ms, hidden_ms, answered_at FROM answer"
+    "INSERT INTO answer SELECT max(id) + 1, rater_id, booklet_id, position, dimension, 9, value, "
+    "not_applicable, confidence, comment, 'x', shown_ms, first_render_ms, hidden_ms, answered_at FROM "
+    "answer"
 )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rater.admin.invitations import LinkFiles, Links
+from rater.admin.status import GeneratedStudy
 from rater.errors import RaterError, StateError
 from rater.store.rating.monitoring import Watched
 from rater.study.state import State
@@ -40,9 +41,9 @@ def test_a_study_that_is_only_generated_is_listed_and_shown_by_arm(
 ) -> None:
     seal_completions(study)
     assert [each.state for each in workspace.studies().studies] == ["generated"]
-    arms = workspace.status(study.name)
-    assert isinstance(arms, tuple)
-    assert {arm.arm for arm in arms} == set(study.arm_names)
+    generated = workspace.status(study.name)
+    assert isinstance(generated, GeneratedStudy)
+    assert {arm.arm for arm in generated.arms} == set(study.arm_names)
 
 
 def test_links_are_numbered_or_labelled(workspace: Workspace, published: str, tmp_path: Path) -> None:

@@ -249,6 +249,8 @@ class Hessian:
         # S y_short = v_short − C'A⁻¹v_long, then y_long = A⁻¹v_long − A⁻¹C y_short.
         index = self._index
         long = np.matmul(self._a_inverse, vector[: index.size].reshape(index.n_long, index.width, 1)).ravel()
+        if not index.n_short:
+            return np.asarray(long)
         short = self._short @ (vector[index.size :] - self._solved.T @ vector[: index.size])
         return np.concatenate([long - self._solved @ short, short])
 
@@ -259,6 +261,8 @@ class Hessian:
         """
         index, short = self._index, self._short
         mixed = -self._solved @ short  # size n_short
+        if not index.n_short:
+            return InverseHessian(index, np.asarray(self._a_inverse, np.float64), mixed, short)
         blocks = (index.n_long, index.width, index.n_short)
         long = self._a_inverse - np.matmul(
             mixed.reshape(blocks), self._solved.reshape(blocks).transpose(0, 2, 1)
@@ -276,11 +280,13 @@ class InverseHessian:
         """Return H⁻¹b of each answer at the answer's own columns; (answers, columns) → (answers, columns)."""
         index = self._index
         long, short = b[:, : index.width], b[:, index.width :]
+        by_long = np.einsum("ijk,ik->ij", self._long[index.level], long)
+        if not index.n_short:  # a single factor: numpy's einsum over an empty axis may return anything
+            return np.asarray(by_long)
         mixed = self._mixed.ravel()[index.in_c]  # answers width short-columns
         return np.concatenate(
             [
-                np.einsum("ijk,ik->ij", self._long[index.level], long)
-                + np.einsum("ijk,ik->ij", mixed, short),
+                by_long + np.einsum("ijk,ik->ij", mixed, short),
                 np.einsum("ijk,ij->ik", mixed, long)
                 + np.einsum("ijk,ik->ij", self._short.ravel()[index.in_d], short),
             ],

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
+from rater.analysis.ordinal.clmm import fit_clmm
 from rater.analysis.ordinal.design import Factor, OrdinalDesign, lay_out
 from rater.analysis.ordinal.laplace import BlockIndex, Hessian, Laplace
 from rater.analysis.ordinal.links import LINKS, LinkName
@@ -166,3 +167,19 @@ def test_blocks_of_the_inverse_belong_to_their_factor() -> None:
     assert_allclose(inverse.block(0, 13, 1)[:, 0, 0], np.diag(full)[:13], atol=1e-12)
     assert_allclose(inverse.block(13, 6, 2)[2], full[17:19, 17:19], atol=1e-12)
     assert_allclose(inverse.block(25, 4, 2)[3], full[31:33, 31:33], atol=1e-12)
+
+
+def test_a_model_without_a_second_factor_sums_over_no_empty_axis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NumPy's einsum over an empty axis returned memory that was not initialised, now and then."""
+    original = np.einsum
+
+    def einsum(subscripts: str, *operands: NDArray[np.float64]) -> NDArray[np.float64]:
+        assert all(operand.size for operand in operands)
+        return np.asarray(original(subscripts, *operands))
+
+    monkeypatch.setattr(np, "einsum", einsum)
+    rng = np.random.default_rng(1)
+    answers, x = rng.integers(0, 4, 40).astype(float), np.tile([-0.5, 0.5], 20)
+
+    for factors in ({}, {"rater": np.repeat(np.arange(10), 4)}):
+        assert np.isfinite(fit_clmm(answers, x, factors).log_likelihood)
