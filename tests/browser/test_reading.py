@@ -88,6 +88,7 @@ def test_the_text_is_read_out_at_its_first_question_and_no_error_is(browse: Brow
     with browse() as context:
         page = context.new_page()
         begin(page, three)
+        expect(page.locator("fieldset")).to_have_count(3)  # waits for the page
         described = [each.get_attribute("aria-describedby") for each in page.locator("fieldset").all()]
         assert described == ["words", None, None]
         expect(page.locator("fieldset").first).to_have_accessible_description(
