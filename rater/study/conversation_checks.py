@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from rater.study.arms import Arm, Prompted
 from rater.study.conversation import RatedPart, Turn, n_replies, read_replies
+from rater.study.field_checks import authored_trials
 from rater.study.fields import Item
 from rater.study.practice_and_checks import AttentionCheck, DeclaredCheck, Practice
 from rater.study.protocol import Protocol
@@ -76,7 +77,7 @@ def require_conversations(
     rated: RatedPart | None = protocol.rated or ("last_turn" if with_turns else None)
     for number, item in enumerate(items):
         _require_replies(f"items[{number}]", item.turns, rated)
-    for place, shown in _authored(protocol, checks):
+    for place, shown in authored_trials(protocol, checks):
         _require_authored(place, shown, rated)
 
 
@@ -89,22 +90,6 @@ def _require_replies(place: str, turns: Sequence[Turn], rated: RatedPart | None)
                 "assistant between them, or set rated='conversation' to have it generated"
             )
             raise ValueError(msg)
-
-
-def _authored(
-    protocol: Protocol, checks: Sequence[DeclaredCheck]
-) -> list[tuple[str, Practice | AttentionCheck]]:
-    found: list[tuple[str, Practice | AttentionCheck]] = [
-        (f"practice[{number}]", each) for number, each in enumerate(protocol.practice)
-    ]
-    for language, translation in protocol.translations.items():
-        place = f"translations[{language!r}].practice"
-        found += [(f"{place}[{number}]", each) for number, each in enumerate(translation.practice or ())]
-    return found + [
-        (f"plan.checks[{number}]", each)
-        for number, each in enumerate(checks)
-        if isinstance(each, AttentionCheck)
-    ]
 
 
 def _require_authored(place: str, shown: Practice | AttentionCheck, rated: RatedPart | None) -> None:

@@ -30,7 +30,7 @@ def require_templates(protocol: Protocol, items: Sequence[Item], checks: Sequenc
     _require_shown(protocol, items)
     _require_questions(protocol, items)
     needed = _needed(protocol)
-    for place, authored in _authored(protocol, checks):
+    for place, authored in authored_trials(protocol, checks):
         _require_own(place, authored, items, needed)
     if items[0].fields:
         for place, instructions in _instructions(protocol):
@@ -145,9 +145,10 @@ def _needed(protocol: Protocol) -> frozenset[str]:
     return frozenset(shown).union(*named) - {PROMPT}
 
 
-def _authored(
+def authored_trials(
     protocol: Protocol, checks: Sequence[DeclaredCheck]
 ) -> list[tuple[str, Practice | AttentionCheck]]:
+    """List practice trials, those of translations, and attention checks, with their place in the study."""
     found: list[tuple[str, Practice | AttentionCheck]] = [
         (f"practice[{index}]", each) for index, each in enumerate(protocol.practice)
     ]

@@ -240,7 +240,7 @@ def upgrade() -> None:
             "reason",
             sa.String(),
             nullable=False,
-            comment="The reason why there is no value; empty where there is one.",
+            comment="Reason for a missing value; empty where there is a value.",
         ),
         sa.Column(
             "reply",

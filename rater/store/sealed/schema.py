@@ -171,7 +171,7 @@ class MeasurementRow(SealedBase):
     )
     value: Mapped[float | None] = column("The value; empty where there is none.", seen_by="sealed")
     reason: Mapped[str] = column(
-        "The reason why there is no value; empty where there is one.", seen_by="sealed"
+        "Reason for a missing value; empty where there is a value.", seen_by="sealed"
     )
     reply: Mapped[str | None] = column(
         "The raw reply of a judge, or the label of a classifier.", seen_by="sealed"
