@@ -1,5 +1,6 @@
 """Share real parts between test folders: the embedded model, and a small rating database."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -45,9 +46,11 @@ _MOVES = {"published": (), "open": ("open",), "paused": ("open", "paused"), "clo
 
 # tests never assert times: a machine with other work on it would make them fail
 settings.register_profile("rater", deadline=None, max_examples=50)
+# a run that decides whether a change is accepted tries the same examples each time
+settings.register_profile("ci", settings.get_profile("rater"), derandomize=True)
 
 
-settings.load_profile("rater")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "rater"))
 
 
 _PUBLISHED_AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
