@@ -21,7 +21,10 @@ def serving(rating_url: str, folder: Path) -> Iterator[str]:
         StateError: the server does not start; the message has its output.
     """
     environ = {name: value for name, value in os.environ.items() if not name.startswith("RATER_")}
-    command = [sys.executable, "-m", "rater", "serve", "--port", "0", "--ratings", rating_url]
+    command = [
+        *(sys.executable, "-m", "rater", "serve"),
+        *("--port", "0", "--drain", "0", "--ratings", rating_url),
+    ]
     log = folder / "serve.log"
     with log.open("w") as errors:
         server = subprocess.Popen(  # noqa: S603 (our own command)

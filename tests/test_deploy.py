@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rater.cli import cli
 from rater.cli.serve import serve
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
+UNITS = ["rater.service", "rater-backup.service"]
 VARIABLES = {str(option.envvar) for option in serve.params if option.envvar}
 
 
@@ -47,7 +49,7 @@ def test_every_variable_to_fill_in_is_in_the_example() -> None:
     assert wanted == offered
 
 
-@pytest.mark.parametrize("file", ["rater.service", "compose.yaml", "Dockerfile"])
+@pytest.mark.parametrize("file", ["rater.service", "rater-backup.service", "compose.yaml", "Dockerfile"])
 def test_every_command_is_one_that_there_is(file: str) -> None:
     written = (DEPLOY / file).read_text().replace('", "', " ")
     verbs = "|".join(cli.commands)
@@ -61,9 +63,10 @@ def test_every_command_is_one_that_there_is(file: str) -> None:
         assert context.params is not None
 
 
-def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
-    unit = tmp_path / "rater.service"
-    unit.write_text((DEPLOY / "rater.service").read_text().replace("/opt/rater/bin/rater", "/bin/true"))
+@pytest.mark.parametrize("name", UNITS)
+def test_the_units_are_ones_that_systemd_takes(tmp_path: Path, name: str) -> None:
+    unit = tmp_path / name
+    unit.write_text((DEPLOY / name).read_text().replace("/opt/rater/bin/rater", "/bin/true"))
     try:
         checked = subprocess.run(
             ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
@@ -74,3 +77,18 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
         return
 
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+@pytest.mark.parametrize("name", UNITS)
+def test_the_units_are_exposed_to_little(name: str) -> None:
+    options = ("--offline=yes", "--no-pager", "--threshold=15")  # 1.5 of 10; a unit without settings has 9.6
+
+    checked = subprocess.run(
+        ["systemd-analyze", "security", *options, str(DEPLOY / name)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr

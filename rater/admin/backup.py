@@ -1,7 +1,11 @@
-"""Copy both databases while they are in use."""
+"""Copy both databases while they are in use, once or at regular times, and delete old copies."""
 
+import logging
 import os
+import re
 import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +16,8 @@ from rater.store.engine import OWNER_ONLY, reraise_unusable_file, shown_url, sql
 from rater.temp_files import locked, remove_abandoned
 
 _BUSY_S = 30.0
+_log = logging.getLogger("rater.backup")
+_NAME = re.compile(r"(rating|sealed)-\d{8}T\d{6}Z\.db")
 UNFINISHED = ".unfinished"
 """The suffix of an unfinished copy."""
 
@@ -45,6 +51,55 @@ def back_up(rating_url: str, sealed_url: str, folder: Path, *, now: datetime) ->
     _remove_unfinished(folder)
     stamp = now.strftime("%Y%m%dT%H%M%SZ")
     return [_copy(which, path, folder / f"{which}-{stamp}.db") for which, path in there]
+
+
+def delete_old_copies(folder: Path, *, n_kept: int) -> list[Path]:
+    """Delete all but the newest copies of each database in a folder; returns the deleted files.
+
+    Only files that have the name of a copy are deleted.
+
+    Raises:
+        DatabaseError: a file cannot be deleted.
+    """
+    by_database: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir(), reverse=True):  # the time is in the name
+        named = _NAME.fullmatch(path.name)
+        if named is not None:
+            by_database.setdefault(named[1], []).append(path)
+    old = [path for paths in by_database.values() for path in paths[n_kept:]]
+    for path in old:
+        with reraise_unusable_file(path, what="old copy"):
+            path.unlink(missing_ok=True)
+    return old
+
+
+def back_up_repeatedly(
+    back_up_once: Callable[[], Sequence[Copied]], *, every_s: float, wait: Callable[[float], bool]
+) -> Iterator[Sequence[Copied]]:
+    """Back up now and at regular times; yields the copies of each time.
+
+    A failure of the first backup is raised, since it is most likely a mistake in its settings. A later one is
+    logged, and the next backup is made at its time.
+
+    Args:
+        back_up_once: Makes the copies of one time.
+        every_s: Seconds from the beginning of one backup to that of the next.
+        wait: Waits some seconds; returns True if the backups should end.
+
+    Raises:
+        DatabaseError: the first backup failed.
+    """
+    due = time.monotonic() + every_s
+    yield back_up_once()
+    while not wait(max(0.0, due - time.monotonic())):
+        # a backup that was due while this machine slept is made once
+        due = max(due, time.monotonic()) + every_s
+        try:
+            copies = back_up_once()
+        except DatabaseError as error:
+            _log.error("No backup was made: %s", error)
+        else:
+            yield copies
 
 
 def _remove_unfinished(folder: Path) -> None:

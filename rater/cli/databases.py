@@ -1,13 +1,18 @@
 """`rater db`, `archive`, `import`, `backup`, `verify` and `recover`: keep, check and restore databases."""
 
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from rater.cli.options import OutputFile, rating_option, sealed_option, study_argument
+from rater.cli.options import Interval, OutputFile, rating_option, sealed_option, study_argument
 from rater.cli.outputs import echo_json
 from rater.errors import RaterError
 from rater.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @click.group()
@@ -124,22 +129,66 @@ def import_(file: Path, rating_url: str, sealed_url: str) -> None:
 
 @click.command(short_help="Copy both databases while they are in use.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--every",
+    "every_s",
+    type=Interval(),
+    metavar="TIME",
+    help="Back up now and each time this has passed (30m, 1h, 1d), until Ctrl-C or SIGTERM.",
+)
+@click.option(
+    "--keep",
+    "n_kept",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="Delete all but the newest N copies of each database in FOLDER.",
+)
 @rating_option
 @sealed_option
-def backup(folder: Path, rating_url: str, sealed_url: str) -> None:
+def backup(
+    folder: Path, *, every_s: float | None, n_kept: int | None, rating_url: str, sealed_url: str
+) -> None:
     """Copy both SQLite databases into FOLDER, each as a consistent snapshot, while raters continue.
 
     The names of the copies contain the time, and only you can read them. To restore one, stop the server and
-    replace the database.
+    replace the database. With --every, a backup that fails is reported, and the next one is made at its time.
 
     \b
     Example: rater backup backups/
+    Example: rater backup backups/ --every 1h --keep 48
     """
-    copies = Workspace(rating=rating_url, sealed=sealed_url).backup(folder)
-    for copied in copies:
-        click.echo(f"{copied.which}: {copied.path} ({copied.n_bytes:,} bytes)")
-    if not any(copied.which == "sealed" for copied in copies):
-        click.echo("Warning: the sealed database is not here, so this backup has no key.", err=True)
+    from rater.admin.backup import back_up_repeatedly
+
+    workspace = Workspace(rating=rating_url, sealed=sealed_url)
+    back_up = partial(workspace.backup, folder, n_kept=n_kept)
+    made = [back_up()] if every_s is None else back_up_repeatedly(back_up, every_s=every_s, wait=_wait())
+    for number, copies in enumerate(made):
+        for copied in copies:
+            click.echo(f"{copied.which}: {copied.path} ({copied.n_bytes:,} bytes)")
+        if number == 0 and not any(copied.which == "sealed" for copied in copies):
+            click.echo("Warning: the sealed database is not here, so this backup has no key.", err=True)
+
+
+def _wait() -> "Callable[[float], bool]":
+    """Return a function that waits some seconds, and returns True once SIGTERM or Ctrl-C has arrived.
+
+    A copy that is being made then is finished first.
+    """
+    import signal
+    import time
+
+    received: list[int] = []
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda number, _: received.append(number))
+
+    def wait(seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        # an Event is not used: its lock could be held by the thread that the handler interrupts
+        while not received and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, 0.5))
+        return bool(received)
+
+    return wait
 
 
 @click.command(short_help="Check a study for tampering.")

@@ -1,6 +1,7 @@
 """Options that several commands share: databases, study, and output files."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -21,6 +22,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 # Exit status after a mistake of the user.
 USER_MISTAKE = 2
 DEFAULTS = databases_in(DEFAULT_FOLDER)
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_MIN_INTERVAL_S, _MAX_INTERVAL_S = 10.0, 366 * 86_400.0
 
 
 def command_name() -> str:
@@ -54,6 +57,23 @@ class StudyName(click.ParamType[str]):
                 ctx,
             )
         return value
+
+
+class Interval(click.ParamType[float]):
+    """A length of time such as ``90s``, ``30m``, ``1h`` or ``1d``, in seconds."""
+
+    name = "time"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds; refuse another form, less than ten seconds, or more than a year."""
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"(\d{1,9})([smhd])", value)
+        seconds = int(found[1]) * _SECONDS[found[2]] if found else 0.0
+        if not _MIN_INTERVAL_S <= seconds <= _MAX_INTERVAL_S:
+            valid = "a number with s, m, h or d, such as 30m or 1h, from 10s to 366d"
+            self.fail(f"{value!r} is not a length of time; valid: {valid}", param, ctx)
+        return seconds
 
 
 class OutputFile(click.ParamType[Path]):

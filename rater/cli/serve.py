@@ -24,6 +24,7 @@ class ServeOptions(TypedDict):
     port: int
     socket_path: Path | None
     workers: int
+    drain_s: int
     with_desk: bool
     reports_folder: Path | None
     n_proxies: int
@@ -64,6 +65,16 @@ class ServeOptions(TypedDict):
     type=click.IntRange(1, 64),
     envvar="RATER_WORKERS",
     help="Number of worker processes; for a large study on PostgreSQL, the number of cores.",
+)
+@click.option(
+    "--drain",
+    "drain_s",
+    default=5,
+    show_default=True,
+    metavar="SECONDS",
+    type=click.IntRange(0, 300),
+    envvar="RATER_DRAIN",
+    help="After SIGTERM, report 503 at /readyz for this time before the server stops.",
 )
 @click.option("--desk", "with_desk", is_flag=True, envvar="RATER_DESK", help="Serve the desk at /desk, too.")
 @click.option(
@@ -137,7 +148,8 @@ class ServeOptions(TypedDict):
 def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[ServeOptions]") -> None:
     """Serve published studies to raters until Ctrl-C, and print their addresses (all, or those of STUDY).
 
-    On SIGHUP the worker processes are replaced, each after it has finished its requests.
+    On SIGHUP the worker processes are replaced, each after it has finished its requests. On SIGTERM a load
+    balancer has --drain seconds to notice at /readyz that the server stops. Ctrl-C stops it at once.
 
     \b
     Example: rater serve --port 8000
@@ -183,6 +195,7 @@ def serve(study_names: tuple[str, ...], rating_url: str, **options: "Unpack[Serv
         options["port"],
         socket_path=options["socket_path"],
         workers=options["workers"],
+        drain_s=options["drain_s"],
         log_format=options["log_format"],
         on_listening=on_listening,
     )

@@ -86,11 +86,14 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Return 200 if the rating database can be used (readiness), else 503. Costs three queries.
+    """Return 200 if this server should get requests (readiness), else 503. Costs three queries.
 
     The database must have the current revision and still be at its path. Its disk must have 256 KiB of space,
-    which is tested with a temporary file.
+    which is tested with a temporary file. A server that is about to stop is not ready.
     """
+    flag = running().settings.drain_flag
+    if flag is not None and flag.exists():
+        return Response("The server is stopping.\n", status=503, mimetype="text/plain")
     try:
         require_current(running().engine, "rating")
         file = open_file(running().engine)

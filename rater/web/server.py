@@ -4,7 +4,8 @@ Two processes are the default, so that one can fail or be busy while the other a
 milliseconds, and SQLite has one writer at a time anyway. Each worker has its own database engine: connections
 do not survive a fork. A worker that dies is replaced.
 
-On SIGHUP the workers are replaced by new ones, each when it has finished its requests.
+On SIGHUP the workers are replaced by new ones, each when it has finished its requests. On SIGTERM the server
+can first report to a load balancer that it stops (`rater.web.drain`).
 """
 
 import contextlib
@@ -34,6 +35,7 @@ from rater.store.rating.open import open_rating
 from rater.temp_files import temporary_folder
 from rater.web import health, logs
 from rater.web.app import create_app
+from rater.web.drain import drain_on_sigterm
 from rater.web.rsgi import WsgiBridge
 from rater.web.security import DESK_PATH, HEADERS, MAX_REQUEST_BYTES
 from rater.web.settings import WebSettings
@@ -70,6 +72,7 @@ def serve(
     *,
     socket_path: Path | None = None,
     workers: int = DEFAULT_WORKERS,
+    drain_s: float = 0.0,
     log_format: logs.LogFormat = "text",
     on_listening: Callable[[str], None] = print,
 ) -> None:
@@ -81,6 +84,7 @@ def serve(
         port: The port; 0 for a free one.
         socket_path: A Unix socket to listen on instead of an address and port.
         workers: The number of processes that answer requests.
+        drain_s: How long it still answers after SIGTERM while /readyz reports 503; 0 stops it at once.
         log_format: The form of the server's own log; `rater.web.logs.configure` sets the app's.
         on_listening: Called once with the address, when connections are accepted.
 
@@ -91,13 +95,15 @@ def serve(
     # checked here rather than in a worker, where an error would only be a log line
     open_rating(settings.rating_url).dispose()
     with temporary_folder("rater-serve-") as folder, _metrics_folder(folder):
-        load = partial(_load, replace(settings, previews_folder=_make(folder / "previews")))
+        flag = folder / "draining"
+        settings = replace(settings, previews_folder=_make(folder / "previews"), drain_flag=flag)
         run_workers(
-            load,
+            partial(_load, settings),
             host,
             port,
             socket_path=socket_path,
             workers=workers,
+            on_startup=partial(drain_on_sigterm, flag, drain_s) if drain_s else None,
             log_format=log_format,
             on_listening=on_listening,
         )
@@ -132,6 +138,7 @@ def run_workers(
     *,
     socket_path: Path | None = None,
     workers: int = DEFAULT_WORKERS,
+    on_startup: Callable[[], None] | None = None,
     log_format: logs.LogFormat = "text",
     on_listening: Callable[[str], None] = print,
 ) -> None:
@@ -143,6 +150,7 @@ def run_workers(
         port: The port; 0 for a free one.
         socket_path: A Unix socket to listen on instead of an address and port.
         workers: The number of processes.
+        on_startup: Called in the main process when it handles signals, before the workers start.
         log_format: The form of the server's own log.
         on_listening: Called once with the address, when connections are accepted.
 
@@ -175,6 +183,8 @@ def run_workers(
         os.register_at_fork(after_in_child=_exit_when_signalled)
         announce = threading.Thread(target=_announce, args=(address, on_listening), daemon=True)
         server.on_startup(announce.start)
+        if on_startup is not None:
+            server.on_startup(on_startup)
         try:
             server.serve(target_loader=partial(_load_in_worker, load), wrap_loader=False)
         except SystemExit as stop:

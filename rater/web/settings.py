@@ -49,6 +49,8 @@ class WebSettings:
     """Bearer token for reading /metrics from another machine; None allows only this machine."""
     limits_storage: str = "memory://"
     """Storage of the rate limits' counters: each process's memory, or the URL of a Redis server."""
+    drain_flag: Path | None = None
+    """File that exists once the server is about to stop, when /readyz reports 503 (`rater.web.drain`)."""
     now: Callable[[], datetime] = _utc_now
     """Return the current time; a test can set it."""
 

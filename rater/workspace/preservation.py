@@ -17,15 +17,22 @@ if TYPE_CHECKING:
 class Preservation(DatabasePair):
     """The verbs of a workspace that keep its studies, and prove that nothing was changed."""
 
-    def backup(self, folder: str | Path) -> "Sequence[Copied]":
+    def backup(self, folder: str | Path, *, n_kept: int | None = None) -> "Sequence[Copied]":
         """Copy both SQLite databases to a folder while they are in use.
+
+        Args:
+            folder: The folder.
+            n_kept: The number of copies of each database to keep, the newest; None keeps all.
 
         Raises:
             DatabaseError: neither exists, one is not a SQLite file, or a copy fails or is damaged.
         """
-        from rater.admin.backup import back_up
+        from rater.admin.backup import back_up, delete_old_copies
 
-        return back_up(self.rating_url, self.sealed_url, Path(folder), now=datetime.now(UTC))
+        copies = back_up(self.rating_url, self.sealed_url, Path(folder), now=datetime.now(UTC))
+        if n_kept is not None:
+            delete_old_copies(Path(folder), n_kept=n_kept)
+        return copies
 
     def verify(self, name: str, *, head: str | None = None) -> "tuple[Check, ...]":
         """Recompute everything that a study's log, commitment and sealed half vouch for; nothing is written.

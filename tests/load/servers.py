@@ -94,7 +94,7 @@ def serving(name: str, url: str, n_raters: int) -> Iterator[Served]:
         fill(url, n_raters)
         # behind a proxy, so that the limits hold: they do not for a browser on this machine itself
         command = [
-            *(sys.executable, "-m", "rater", "serve", "--port", "0", "--proxies", "1"),
+            *(sys.executable, "-m", "rater", "serve", "--port", "0", "--proxies", "1", "--drain", "0"),
             *("--log-level", "warning", "--ratings", url),
         ]
     else:
