@@ -38,7 +38,7 @@ def test_a_text_that_is_nothing_but_reasoning_has_an_empty_answer() -> None:
 
 @given(st.lists(st.sampled_from(["<think>", "</think>", "word", " ", "\n"]), max_size=12))
 def test_what_is_left_has_no_reasoning(pieces: list[str]) -> None:
-    # Every word is another one, so that a word of the reasoning cannot stand in the answer by chance.
+    # Every word is another one, so that a word of the reasoning cannot be in the answer by chance.
     text = "".join(f"{piece}{number:02}" if piece == "word" else piece for number, piece in enumerate(pieces))
     answer = without_reasoning(text)
 
