@@ -26,6 +26,7 @@ from .study.dimension import Dimension as Dimension
 from .study.fields import Item as Item
 from .study.fields import ShownField as ShownField
 from .study.practice_and_checks import AttentionCheck as AttentionCheck
+from .study.practice_and_checks import CheckRule as CheckRule
 from .study.practice_and_checks import Practice as Practice
 from .study.practice_and_checks import ShuffledWords as ShuffledWords
 from .study.questionnaire import Question as Question

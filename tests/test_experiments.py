@@ -12,7 +12,8 @@ from rater.cli.generate import generate
 from rater.publish.publish import publish_study
 from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
-from rater.store.rating.raters import Limits, read_offer
+from rater.store.rating.places import Limits
+from rater.store.rating.raters import read_offer
 from rater.study.duration import CHARACTERS_PER_WORD, visit_minutes
 from rater.study.load import load_study
 

@@ -18,7 +18,8 @@ from rater.store.rating.schema import RatingBase
 _ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _PROGRESS = (
     "screened_at, questions_before_at, instructed_at, practised_at, n_practice_attempts, finished_at, "
-    "asked_at, guessed_at, questions_after_at, commented_at, left_at, left_why, replaced_at"
+    "asked_at, guessed_at, questions_after_at, commented_at, left_at, left_why, replaced_at, "
+    "replaced_why"
 )
 GRANTS: Mapping[str, tuple[str, ...]] = {
     "study": ("SELECT", "UPDATE (state)"),

@@ -30,6 +30,8 @@ class EventKind(StrEnum):
     EXPORTED = "exported"
     FORGOTTEN = "forgotten"
     """A rater's identifiers were deleted."""
+    FREED = "freed"
+    """The place of a rater was freed, by hand or by a rule other than inactivity."""
     REDACTED = "redacted"
     """All data of a rater was deleted."""
     RECOVERED = "recovered"

@@ -141,6 +141,22 @@ DeclaredCheck = Annotated[
 ]
 
 
+class CheckRule(Declaration):
+    """The rule by which raters fail the attention checks, and how many of them are replaced.
+
+    It reads no answer to a rated text. The analysis excludes raters by `analysis.exclusions` alone.
+    """
+
+    max_failed: Annotated[int, Field(ge=0)] = 0
+    """Number of attention checks that a rater may fail. (experimenter)"""
+    max_replaced: Annotated[int, Field(ge=0)] = 0
+    """Number of raters of the study who are replaced because they failed more. (experimenter)"""
+
+    def is_failed(self, n_checks: int, n_passed: int) -> bool:
+        """Return whether a rater who passed some of the attention checks fails by this rule."""
+        return n_checks - n_passed > self.max_failed
+
+
 Answered = Mapping[str, float | None]
 """The answers to a text, by dimension; None for "cannot judge"."""
 

@@ -19,7 +19,7 @@ from rater.study.declaration import (
 from rater.study.dimension import OWN_TEXTS, Dimension
 from rater.study.fields import ShownField
 from rater.study.label_choice import require_as_many_options
-from rater.study.practice_and_checks import AttentionCheck, Practice
+from rater.study.practice_and_checks import AttentionCheck, CheckRule, Practice
 from rater.study.questionnaire import Question as QuestionnaireQuestion
 from rater.study.questionnaire import When
 from rater.study.translation import DimensionTranslation, Language, Translation
@@ -115,6 +115,9 @@ class Protocol(Declaration):
     late_raters: Literal["finish", "stop"] = "finish"
     """Raters who return after their booklet was reassigned may "finish" it as surplus, or must "stop".
     (experimenter)"""
+    check_rule: CheckRule | None = None
+    """Rule by which raters fail the attention checks, and the number of raters who are replaced because of
+    it. (experimenter)"""
     language: Language = "en"
     """Language of these texts, as a BCP 47 tag such as ``pt`` or ``pt-BR``. The interface is in this language
     where it is translated, else in English; with `translations` it follows the browser. (rater)"""
@@ -145,6 +148,11 @@ class Protocol(Declaration):
     def is_pairwise(self) -> bool:
         """True if a trial shows two texts."""
         return self.n_texts == 2
+
+    @property
+    def finish_is_final(self) -> bool:
+        """True if no answer can be changed after the last one, so that no page asks to confirm the end."""
+        return self.revising == "none" and self.blinding is None
 
     @property
     def trial_noun(self) -> TrialNoun:

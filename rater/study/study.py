@@ -194,6 +194,17 @@ class Study(Protocol):
         return self
 
     @model_validator(mode="after")
+    def _checks_can_be_failed(self) -> Self:
+        rule, n_checks = self.check_rule, len(self.plan.checks)
+        if rule is not None and rule.max_failed >= n_checks:
+            msg = (
+                f"check_rule.max_failed is {rule.max_failed}, but plan.checks has {n_checks} attention "
+                f"check{'s' * (n_checks != 1)}, so nobody can fail; valid: less than that number"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _guesses_mean_arms(self) -> Self:
         for name in self.guessed_arms or ():
             if name not in self.arm_names:

@@ -40,6 +40,28 @@ class LeavingReason(StrEnum):
         return self in {LeavingReason.SCREENED_OUT, LeavingReason.FAILED_PRACTICE}
 
 
+class FreedReason(StrEnum):
+    """The reason why the place of a rater was freed."""
+
+    INACTIVE = "inactive"
+    """They did not answer for longer than the study allows, and somebody else came."""
+    BY_HAND = "by_hand"
+    """An experimenter freed it."""
+    RETURNED = "returned"
+    """The participant returned the submission on the recruitment site."""
+    TIMED_OUT = "timed_out"
+    """The submission timed out on the recruitment site."""
+    REJECTED = "rejected"
+    """The submission was rejected on the recruitment site."""
+    FAILED_CHECKS = "failed_checks"
+    """They failed the attention checks by the rule of the study."""
+
+    @property
+    def frees_finished(self) -> bool:
+        """True if the place of a rater who has finished is freed, too."""
+        return self not in {FreedReason.INACTIVE, FreedReason.BY_HAND}
+
+
 class GuessChoice(StrEnum):
     """The label that a rater chose in the blinding question."""
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, FullError, StateError
 from rater.store.engine import reading, shown_url, writing
-from rater.store.rating import raters, steps
+from rater.store.rating import places, raters, steps
 from rater.store.rating.counts import Turned, count_visitor
 from rater.store.rating.open import open_rating
 from rater.store.rating.sessions import RaterSession, find_rater_session, new_token
@@ -233,7 +233,7 @@ class _Rating:
                     f"Run: rater rate {self.study.name} --invitation CODE, with the code at the link's end"
                 )
                 raise StateError(msg)
-            if not raters.has_free_booklet(session, self.study.id, raters.Limits.of(protocol, self.now())):
+            if not places.has_free_booklet(session, self.study.id, places.Limits.of(protocol, self.now())):
                 msg = f"Every place in study {self.study.name!r} is taken; nothing is left to rate."
                 raise FullError(msg)
 

@@ -27,7 +27,8 @@ from rater.publish.booklets import assign_booklets
 from rater.publish.publish import close_study, open_study, publish_study
 from rater.store.engine import disposing, reading, writing
 from rater.store.rating.open import open_rating
-from rater.store.rating.raters import Limits, read_offer
+from rater.store.rating.places import Limits
+from rater.store.rating.raters import read_offer
 from rater.store.rating.schema import Answer, Booklet, Rater, Token
 from rater.store.rating.sessions import digest, find_rater_session
 from rater.store.rating.studies import find_study_by_slug, get_study

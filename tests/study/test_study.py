@@ -3,6 +3,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from pydantic import ValidationError
 
 from rater import (
     ActivationAddition,
@@ -240,3 +241,13 @@ def test_a_composite_score_can_be_the_primary_dimension(declare: Declare) -> Non
     assert study.primary_dimension.name == "overall"
     assert study.simulated_as("overall").name == "happy"
     assert study.simulated_as("fluent").name == "fluent"
+
+
+@pytest.mark.parametrize("max_failed", [1, 4])
+def test_a_rule_for_attention_checks_needs_more_checks_than_may_be_failed(
+    study: Study, max_failed: int
+) -> None:
+    declared = study.model_dump() | {"check_rule": {"max_failed": max_failed}}
+
+    with pytest.raises(ValidationError, match=f"check_rule.max_failed is {max_failed}.*nobody can fail"):
+        Study.model_validate(declared)

@@ -277,8 +277,22 @@ def upgrade() -> None:
             "replaced_at",
             sa.DateTime(),
             nullable=True,
-            comment="Time at which the booklet was assigned to another rater, because this one was inactive "
-            "for too long, in UTC.",
+            comment="Time at which the place was freed, so that the booklet is assigned to another rater, in "
+            "UTC.",
+        ),
+        sa.Column(
+            "replaced_why",
+            sa.String(),
+            nullable=True,
+            comment="Reason for freeing the place: inactive, by_hand, returned, timed_out, rejected or "
+            "failed_checks.",
+        ),
+        sa.CheckConstraint(
+            "(replaced_at IS NULL) = (replaced_why IS NULL)", name=op.f("rater_was_replaced_for_a_reason")
+        ),
+        sa.CheckConstraint(
+            "replaced_why IN ('inactive', 'by_hand', 'returned', 'timed_out', 'rejected', 'failed_checks')",
+            name=op.f("rater_reason_for_freeing_is_known"),
         ),
         sa.CheckConstraint("channel IN ('web', 'terminal')", name=op.f("rater_channel_is_known")),
         sa.CheckConstraint(

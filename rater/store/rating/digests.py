@@ -167,7 +167,11 @@ def line_of(row: Sequence[object]) -> bytes:
 
 _BATCH = 10_000
 _ROW = [column.name for column in columns_of(Rater, but={"study_id"})]
-_STEPS = [column.name for column in Rater.__table__.columns if column.nullable and column.name != "left_why"]
+_REASONS = {"left_why": "left_at", "replaced_why": "replaced_at"}
+# the columns with the reason of a step, and the step
+_STEPS = [
+    column.name for column in Rater.__table__.columns if column.nullable and column.name not in _REASONS
+]
 """The steps of a visit, each noted once: a bit each in `CollectedDigests.visits`, the first one lowest."""
 
 _AFTER_PRACTICE = ("practised_at", "finished_at", "left_at")
@@ -401,8 +405,9 @@ def _as_at(row: Mapping[str, object], visit: str) -> dict[str, object]:
     for step in _STEPS:
         if not _has_taken(visit, step):
             then[step] = None
-    if then["left_at"] is None:
-        then["left_why"] = None
+    for reason, step in _REASONS.items():
+        if then[step] is None:
+            then[reason] = None
     if not any(then[step] for step in _AFTER_PRACTICE):  # the practice may have continued since
         then["n_practice_attempts"] = int(visit.partition(":")[2])
     return then

@@ -217,13 +217,14 @@ _RATER_COLUMNS: ColumnSources = {
         "left_at": "left_at",
         "left_why": "left_why",
         "replaced_at": "replaced_at",
+        "replaced_why": "replaced_why",
         "n_practice_attempts": "n_practice_attempts",
     }.items()
 }
 _COUNTED = {
     name: Meaning(text, "experimenter")
     for name, text in {
-        "is_surplus": "Whether they finished a booklet that was assigned again while they were inactive.",
+        "is_surplus": "Whether they finished a booklet after it could be assigned again.",
         "status": "Finished, under way, away (no answer for an hour), or how they left.",
         "n_rated": "How many trials they answered.",
         "n_texts": "How many trials their booklet has.",
@@ -293,7 +294,9 @@ def read_rater_table(session: Session, study: PublishedStudy, *, now: datetime) 
         own = watched[rater.id]
         seconds = own.seconds_a_text
         counted = (
-            rater.replaced_at is not None and rater.finished_at is not None,
+            rater.replaced_at is not None
+            and rater.finished_at is not None
+            and rater.finished_at > rater.replaced_at,
             own.status.value,
             own.n_answered,
             own.n_trials,

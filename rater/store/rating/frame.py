@@ -256,7 +256,7 @@ def read_guesses(session: Session, study_id: int) -> list[GuessRow]:
 
 def read_visits(session: Session, study_id: int) -> list[RaterRow]:
     """Read the record of each rater's visit, by rater. Costs two queries."""
-    checks = _count_checks(session, study_id)
+    checks = count_checks(session, study_id)
     raters = session.execute(
         select(Rater.id, Rater.finished_at, Rater.left_why, Rater.replaced_at)
         .where(Rater.study_id == study_id)
@@ -265,8 +265,8 @@ def read_visits(session: Session, study_id: int) -> list[RaterRow]:
     return [
         RaterRow(
             rater_id=rater_id,
-            n_checks=len(checks.get(rater_id, {})),
-            n_passed=sum(checks.get(rater_id, {}).values()),
+            n_checks=checks.get(rater_id, (0, 0))[0],
+            n_passed=checks.get(rater_id, (0, 0))[1],
             has_finished=finished_at is not None,
             left_why=left_why,
             is_replaced=replaced_at is not None,
@@ -320,7 +320,13 @@ def has_answered_first_text() -> ColumnElement[bool]:
     )
 
 
-def _count_checks(session: Session, study_id: int) -> dict[str, dict[int, bool]]:
+def count_checks(session: Session, study_id: int) -> dict[str, tuple[int, int]]:
+    """Count the attention checks that each rater answered, and those of them passed. Costs one query."""
+    checks = _read_checks(session, study_id)
+    return {rater_id: (len(passed), sum(passed.values())) for rater_id, passed in checks.items()}
+
+
+def _read_checks(session: Session, study_id: int) -> dict[str, dict[int, bool]]:
     """Return for each rater's attention checks, by position, whether it was passed."""
     passes = Answer.value.is_not(None) & Answer.value.between(
         AttentionCheckRow.lowest, AttentionCheckRow.highest

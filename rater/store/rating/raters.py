@@ -1,23 +1,21 @@
 """Assign booklets to raters who consented, and keep personal links.
 
-A booklet is free if no rater holds it who is still at it or has finished. One left for longer than the study
-allows is assigned again as a whole; its answers are kept, and the first rater may return and finish it as
-surplus.
+`rater.store.rating.places` has the rules by which a booklet is free.
 """
 
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, FullError, StateError
 from rater.store.rating.networks import count_network, require_quiet_network
+from rater.store.rating.places import Limits, find_free_booklet, take_booklet
 from rater.store.rating.schema import (
-    Answer,
     Booklet,
     Identifier,
     Invitation,
@@ -106,33 +104,9 @@ class Arrival:
     """The digest of the network (`rater.store.rating.networks`); None where it is not limited."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The rule by which a booklet is free at a time."""
-
-    now: datetime
-    reassign_after_hours: float | None
-    """After how many hours without an answer a booklet is free again; None for never."""
-
-    @property
-    def since(self) -> datetime:
-        """The time since which the holder of a booklet must have been active."""
-        return self.now - timedelta(hours=self.reassign_after_hours or 0)
-
-    @classmethod
-    def of(cls, protocol: Protocol, now: datetime) -> "Limits":
-        """Read the rule from a study's protocol."""
-        return cls(now, protocol.reassign_after_hours)
-
-
-def has_free_booklet(session: Session, study_id: int, limits: Limits) -> bool:
-    """Return whether a booklet is left for another rater. Costs one or two queries."""
-    return _find_free(session, study_id, limits) is not None
-
-
 def read_offer(session: Session, study_id: int, limits: Limits) -> Offer | None:
     """Describe the work of the next free booklet; None if all are assigned. Costs up to 4 queries."""
-    booklet_id = _find_free(session, study_id, limits)
+    booklet_id = find_free_booklet(session, study_id, limits)
     return None if booklet_id is None else _read_size(session, study_id, booklet_id)
 
 
@@ -238,10 +212,7 @@ def _assign(session: Session, study_id: int, *, arrival: Arrival, protocol: Prot
     network = None if is_invited else arrival.network
     if network is not None:
         require_quiet_network(session, study_id, network, now=now)
-    limits = Limits.of(protocol, now)
-    booklet_id = session.scalars(_free_booklets(study_id)).first() or _take_inactive(
-        session, study_id, limits
-    )
+    booklet_id = take_booklet(session, study_id, Limits.of(protocol, now))
     if booklet_id is None:
         msg = "Every place in this study is taken."
         raise FullError(msg)
@@ -285,52 +256,3 @@ def _store_identifiers(
                     is_person=name == protocol.recruitment.participant_id,
                 )
             )
-
-
-def _take_inactive(session: Session, study_id: int, limits: Limits) -> str | None:
-    """Take the booklet that was inactive longest, if for too long, from its rater."""
-    if limits.reassign_after_hours is None:
-        return None
-    inactive = _inactive_booklets(study_id, limits.since)
-    for rater_id in session.scalars(inactive.with_only_columns(Rater.id).limit(None)).all():
-        # A rater whose row is locked is sending an answer now, so they are not inactive. Waiting for the lock
-        # could deadlock, since their transaction waits for the study's row, which this one holds.
-        lock = select(Rater).where(Rater.id == rater_id).with_for_update(key_share=True, skip_locked=True)
-        rater = session.scalars(lock.execution_options(populate_existing=True)).first()
-        if rater is not None and session.scalars(inactive.where(Rater.id == rater_id)).first() is not None:
-            rater.replaced_at = limits.now
-            return rater.booklet_id
-    return None
-
-
-def _find_free(session: Session, study_id: int, limits: Limits) -> str | None:
-    """Find a booklet without a rater, or else the one inactive longest, if for too long."""
-    free = session.scalars(_free_booklets(study_id)).first()
-    if free is not None or limits.reassign_after_hours is None:
-        return free
-    return session.scalars(_inactive_booklets(study_id, limits.since)).first()
-
-
-def _holds_booklet() -> ColumnElement[bool]:
-    return and_(Rater.left_at.is_(None), Rater.replaced_at.is_(None))
-
-
-def _free_booklets(study_id: int) -> Select[str]:
-    # a rater who returned late and finished has rated the booklet, although it was assigned again
-    held = or_(_holds_booklet(), and_(Rater.replaced_at.is_not(None), Rater.finished_at.is_not(None)))
-    taken = select(Rater.id).where(Rater.booklet_id == Booklet.id, held).exists()
-    # ids are random, so the lowest free one is a random choice
-    return select(Booklet.id).where(Booklet.study_id == study_id, ~taken).order_by(Booklet.id).limit(1)
-
-
-def _inactive_booklets(study_id: int, since: datetime) -> Select[str]:
-    last_at = func.coalesce(
-        select(func.max(Answer.answered_at)).where(Answer.rater_id == Rater.id).scalar_subquery(),
-        Rater.consented_at,
-    )
-    return (
-        select(Rater.booklet_id)
-        .where(Rater.study_id == study_id, _holds_booklet(), Rater.finished_at.is_(None), last_at < since)
-        .order_by(last_at, Rater.id)
-        .limit(1)
-    )

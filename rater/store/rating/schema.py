@@ -21,7 +21,7 @@ from rater.store.dictionary import column
 from rater.store.engine import CONSTRAINT_NAMES, EnumColumn, UtcDateTime
 from rater.store.log import EventColumns, EventKind
 from rater.study.state import PUBLISHED_STATES, State
-from rater.study.visit import Channel, GuessChoice, LeavingReason
+from rater.study.visit import Channel, FreedReason, GuessChoice, LeavingReason
 
 
 class RatingBase(DeclarativeBase):
@@ -205,6 +205,13 @@ class Rater(RatingBase):
             "left_why IN ('stopped', 'withdrawn', 'screened_out', 'failed_practice')",
             name="rater_reason_is_known",
         ),
+        CheckConstraint(
+            "(replaced_at IS NULL) = (replaced_why IS NULL)", name="rater_was_replaced_for_a_reason"
+        ),
+        CheckConstraint(
+            "replaced_why IN ('inactive', 'by_hand', 'returned', 'timed_out', 'rejected', 'failed_checks')",
+            name="rater_reason_for_freeing_is_known",
+        ),
     )
 
     id: Mapped[str] = column("Random identifier (128 bits).", primary_key=True)
@@ -250,9 +257,12 @@ class Rater(RatingBase):
         EnumColumn(tuple(LeavingReason), "reason for leaving"),
     )
     replaced_at: Mapped[datetime | None] = column(
-        "Time at which the booklet was assigned to another rater, because this one was inactive "
-        "for too long, in UTC.",
+        "Time at which the place was freed, so that the booklet is assigned to another rater, in UTC.",
         UtcDateTime,
+    )
+    replaced_why: Mapped[FreedReason | None] = column(
+        "Reason for freeing the place: inactive, by_hand, returned, timed_out, rejected or failed_checks.",
+        EnumColumn(tuple(FreedReason), "reason for freeing a place"),
     )
 
 
@@ -396,6 +406,7 @@ class EventRow(EventColumns, RatingBase):
             EventKind.AMENDED,
             EventKind.EXPORTED,
             EventKind.FORGOTTEN,
+            EventKind.FREED,
             EventKind.LOOK,
             EventKind.RECOVERED,
             EventKind.REDACTED,

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from rater.errors import BusyNetworkError, StateError
 from rater.store.engine import reading, writing
-from rater.store.rating import raters, sessions
+from rater.store.rating import places, raters, sessions
 from rater.store.rating.counts import Turned, count_visitor
 from rater.store.rating.monitoring import with_shown_length
 from rater.store.rating.raters import Offer
@@ -195,7 +195,7 @@ def consent(slug: str) -> AnyResponse | str:
         visit = find_newcomer(session, slug, request.args)
         flow.require(visit, Place("consent"))
         is_let_in = not visit.known and _not_invited(session, visit) is None
-        if not is_let_in or not raters.has_free_booklet(session, visit.study.id, _limits(visit)):
+        if not is_let_in or not places.has_free_booklet(session, visit.study.id, _limits(visit)):
             return redirect(flow.landing_url(visit), 303)  # which explains it
     protocol = visit.protocol
     return render(
@@ -338,5 +338,5 @@ def _mark(token: str) -> str:
     return sessions.digest(f"cookie check {token}")[:_MARK_LENGTH]
 
 
-def _limits(visit: Visit) -> raters.Limits:
-    return raters.Limits.of(visit.study.protocol, visit.now)
+def _limits(visit: Visit) -> places.Limits:
+    return places.Limits.of(visit.study.protocol, visit.now)

@@ -109,8 +109,7 @@ FLOW: tuple[tuple[Step, _Due], ...] = (
 
 def _is_to_be_closed(visit: Visit, rater_session: RaterSession) -> bool:
     """Return whether a rater may still change answers before the blinding question or the thanks."""
-    may_be = visit.protocol.revising != "none" or visit.protocol.blinding is not None
-    return may_be and not rater_session.has_been_asked
+    return not visit.protocol.finish_is_final and not rater_session.has_been_asked
 
 
 def current_place(visit: Visit) -> Place:

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from rater.errors import FullError
 from rater.store.engine import open_engine, reading, writing
 from rater.store.rating.export import read_rater_table
-from rater.store.rating.raters import Arrival, Limits, claim_booklet, has_free_booklet
+from rater.store.rating.places import Limits, has_free_booklet
+from rater.store.rating.raters import Arrival, claim_booklet
 from rater.store.rating.sessions import RaterSession, find_rater_session
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.trials import Judgement, Submission, record_answers

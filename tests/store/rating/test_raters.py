@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 
 from rater.errors import ClosedError, FullError
 from rater.store.engine import reading, writing
-from rater.store.rating.raters import Limits, Offer, has_free_booklet, read_offer
+from rater.store.rating.places import Limits, has_free_booklet
+from rater.store.rating.raters import Offer, read_offer
 from rater.store.rating.sessions import RaterSession
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.state import State
