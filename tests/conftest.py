@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Playwright
     from transformer_lens.model_bridge import TransformerBridge
 
+    from rater.generate.engines.torch_engine import TorchEngine
+
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 
 _IN_PROGRESS: dict[str, bytes] = {}
@@ -69,6 +71,14 @@ def embedded_model() -> "TransformerBridge":
     from rater.steering.bridge import load_model  # noqa: PLC0415 (as above)
 
     return load_model(EMBEDDED_MODEL, device="cpu", dtype=torch.float32)
+
+
+@pytest.fixture(scope="session")
+def embedded_engine(embedded_model: "TransformerBridge") -> "TorchEngine":
+    """The torch engine with the embedded model."""
+    from rater.generate.engines.torch_engine import TorchEngine  # noqa: PLC0415 (as above)
+
+    return TorchEngine(embedded_model)
 
 
 @pytest.fixture(scope="session")

@@ -84,6 +84,7 @@ def test_no_module_needs_a_posix_system_to_be_imported() -> None:
 # modules that have no test file of their own, with the reason
 TESTED_THROUGH_OTHERS = {
     "analysis/reml_deviance.py": "the deviance that mixed models minimise: test_multiway_reml.py",
+    "generate/engines/protocol.py": "methods without bodies: the tests of each engine",
     "rehearse/response_model.py": "its effect is found again by tests/rehearse/test_rehearse.py",
     "verify/database.py": "a check of tests/verify/test_study.py and test_postgresql.py, like all checks",
     "workspace/generation.py": "the generation of a workspace: tests/workspace/test_workspace.py",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rater.cli.model import device_option, dtype_option, load_model
+from rater.cli.model import device_option, dtype_option, load_engine
 from rater.cli.options import rating_option, sealed_option
 from rater.workspace import Workspace
 
@@ -123,7 +123,7 @@ def generate(  # noqa: PLR0913, PLR0917 (click passes them by name)
         return
     generated = workspace.generate(
         file,
-        load=lambda name: load_model(name, device, dtype),
+        load=lambda name: load_engine(name, device, dtype),
         progress=_show_progress,
         on_resume=_print_resumption,
         **options,
@@ -154,7 +154,7 @@ def _generate_shard(
         read_shard(shard),
         into,
         GenerationOptions(**options),
-        load=lambda name: load_model(name, options["device"], options["dtype"]),
+        load=lambda name: load_engine(name, options["device"], options["dtype"]),
         progress=_show_progress,
         on_resume=_print_resumption,
     )

@@ -9,6 +9,8 @@ import click
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
 
+    from rater.generate.engines.protocol import GenerationEngine
+
 
 def _check_device(_context: click.Context, _option: click.Parameter, device: str | None) -> str | None:
     """Validate the name of a device; only torch can check whether it exists."""
@@ -62,6 +64,18 @@ def load_model(name: str, device: str | None, dtype: str | None = None) -> "Tran
     if (device or ("cuda" if torch.cuda.is_available() else "cpu")).startswith("cpu"):
         _warn_of_cpu(name, dtype)
     return load(name, device=device, dtype=None if dtype is None else getattr(torch, dtype))
+
+
+def load_engine(name: str, device: str | None, dtype: str | None) -> "GenerationEngine":
+    """Load a model into an engine, and print a line first.
+
+    Raises:
+        ModelError: as `load_model`.
+    """
+    model = load_model(name, device, dtype)
+    from rater.generate.engines.torch_engine import TorchEngine
+
+    return TorchEngine(model)
 
 
 def _warn_of_cpu(name: str, dtype: str | None) -> None:

@@ -160,6 +160,7 @@ class _Check:
         self._models = {arm.name: model_of(arm, study.model) for arm in study.arms}
         self._expected = Counter(self._numbers[c.prompt_index, c.sample] for c in list_generated(study))
         self._by_model: dict[str | None, tuple[Versions, Path]] = {}
+        self._first: tuple[Versions, Path] | None = None
         self.runs: dict[Shard, list[ComputeUse]] = {}
 
     @property
@@ -210,15 +211,17 @@ class _Check:
             raise StateError(msg)
 
     def _require_versions(self, cell: Cell, versions: Versions, path: Path) -> None:
-        """Check that one installation made all completions of a model, on one kind of device."""
+        """Check that one installation made all completions of a model, and one engine those of the study."""
         first, where = self._by_model.setdefault(self._models[cell.arm], (versions, path))
-        if versions is first:
+        if versions is first and len(self._by_model) == 1:
             return
-        for name in sorted({*first, *versions}):
-            here, there = (_kind(name, each.get(name, "none")) for each in (versions, first))
+        self._first = self._first or (first, where)
+        compared = ((name, first, where) for name in sorted({*first, *versions}))
+        for name, earlier, made in (("engine", *self._first), *compared):
+            here, there = (_kind(name, each.get(name, "none")) for each in (versions, earlier))
             if here != there:
                 msg = (
-                    f"{path} was made with {name} {here}, but {where.name} with {there}. Arms may differ in "
+                    f"{path} was made with {name} {here}, but {made.name} with {there}. Arms may differ in "
                     "nothing but the intervention: generate all shards with one installation."
                 )
                 raise StateError(msg)

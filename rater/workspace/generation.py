@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rater.embedded_model import count_layers
 from rater.generate.completion_store import SealedStore
+from rater.generate.engines.protocol import EngineName
 from rater.generate.estimate import (
     default_batch_size,
     describe,
@@ -37,9 +38,8 @@ from rater.study.study_checks import require_effects, require_hook_points
 from rater.workspace.databases import Databases
 
 if TYPE_CHECKING:
-    from transformer_lens.model_bridge import TransformerBridge
-
     from rater.generate.completion_store import CompletionStore
+    from rater.generate.engines.protocol import GenerationEngine
 
 
 class Progress(Protocol):
@@ -60,8 +60,8 @@ class _Silent:
         pass
 
 
-Loader = Callable[[str], "TransformerBridge"]
-"""Loads a model by its name."""
+Loader = Callable[[str], "GenerationEngine"]
+"""Loads a model by its name, into an engine."""
 ShowProgress = Callable[[Study, int, int], AbstractContextManager[Progress]]
 """Shows the progress of one model: the study, completions saved before, completions to generate."""
 
@@ -76,6 +76,7 @@ class GenerationOptions:
     """Options of one run of the generator.
 
     Attributes:
+        engine: The engine that generates.
         batch_size: Completions that are decoded together; None chooses by the study.
         device: Device of the model, such as ``cpu`` or ``cuda:1``; None takes a GPU where there is one.
         dtype: Type of the weights: float32, bfloat16 or float16; None keeps the checkpoint's.
@@ -83,6 +84,7 @@ class GenerationOptions:
         restart: Whether the completions of an unpublished study are thrown away first.
     """
 
+    engine: EngineName = EngineName.TORCH
     batch_size: int | None = None
     device: str | None = None
     dtype: str | None = None
@@ -114,18 +116,19 @@ class Generated:
         return self.n_saved == self.n_planned
 
 
-def load_model(name: str, options: GenerationOptions) -> "TransformerBridge":
-    """Load a model without a word; the command line has a loader that prints what it does.
+def load_engine(name: str, options: GenerationOptions) -> "GenerationEngine":
+    """Load a model into an engine, and print nothing; the command line has a loader that prints.
 
     Raises:
         ModelError: what runs it is not installed, or it cannot be loaded.
     """
     import torch
 
-    from rater.steering.bridge import load_model as load
+    from rater.generate.engines.torch_engine import TorchEngine
+    from rater.steering.bridge import load_model
 
     dtype = None if options.dtype is None else getattr(torch, options.dtype)
-    return load(name, device=options.device, dtype=dtype)
+    return TorchEngine(load_model(name, device=options.device, dtype=dtype))
 
 
 def generate_study(
@@ -145,14 +148,14 @@ def generate_study(
         study: The study.
         folder: The folder against which the study's files of external completions are resolved.
         options: Options of this run.
-        load: Loads a model by its name; by default `load_model`.
+        load: Loads a model by its name; by default `load_engine`.
         progress: Shows the progress of one model.
         on_resume: Called once with the completions saved and planned, where a study is continued.
 
     Raises:
         RaterError: the study, its model, a file of external completions or a database is not usable.
     """
-    load = load or (lambda name: load_model(name, options))
+    load = load or (lambda name: load_engine(name, options))
     _require_usable(databases, study)
     with GenerationLock(databases.sealed_url, study.name) as lock:
         # the model is loaded before anything is thrown away or saved: one that is missing must cost nothing
@@ -192,7 +195,7 @@ def generate_study(
 
 def _load_first(
     sealed_url: str, study: Study, load: Loader, *, restart: bool
-) -> dict[str, "TransformerBridge"]:
+) -> dict[str, "GenerationEngine"]:
     """Load the first model that missing completions need, by its name."""
     before = look(sealed_url, study, restart=restart)
     first = next(iter(cells_by_model(study, before.cells)), None)
@@ -250,7 +253,7 @@ def generate_cells(
     options: GenerationOptions,
     *,
     load: Loader,
-    loaded: dict[str, "TransformerBridge"],
+    loaded: dict[str, "GenerationEngine"],
     progress: ShowProgress,
     n_saved: int,
 ) -> None:
@@ -269,21 +272,21 @@ def generate_cells(
     from rater.generate.make import make_completions
 
     for name, of_model in cells_by_model(study, cells).items():
-        model = loaded.pop(name, None)
-        if model is None:
+        engine = loaded.pop(name, None)
+        if engine is None:
             loaded.clear()
             gc.collect()  # a model refers to itself; the next one may need its memory
-            model = load(name)
+            engine = load(name)
         with progress(study, n_saved, len(of_model)) as shown:
             make_completions(
                 store,
                 study,
                 of_model,
-                model,
+                engine,
                 batch_size=options.rows_of(len(of_model)),
                 clock=lambda: datetime.now(UTC),
                 on_tokens=shown.on_tokens,
                 on_completion=shown.on_completion,
             )
         n_saved += len(of_model)
-        del model
+        del engine

@@ -22,7 +22,7 @@ from rater.workspace.generation import (
     Loader,
     ShowProgress,
     generate_cells,
-    load_model,
+    load_engine,
     show_nothing,
 )
 
@@ -55,7 +55,7 @@ def generate_shard(
         shard: The shard.
         into: The folder of the files of all shards.
         options: Options of this run.
-        load: Loads a model by its name; by default `load_model`.
+        load: Loads a model by its name; by default `load_engine`.
         progress: Shows the progress of one model.
         on_resume: Called once with the completions saved and planned, where a shard is continued.
 
@@ -81,7 +81,7 @@ def generate_shard(
                 study,
                 missing,
                 options,
-                load=load or (lambda name: load_model(name, options)),
+                load=load or (lambda name: load_engine(name, options)),
                 loaded={},
                 progress=progress,
                 n_saved=n_before,

@@ -65,7 +65,7 @@ class Workspace(DataCollection, Preservation):
 
         Args:
             study: A study, or the path of a study file.
-            load: Loads a model by its name; by default `rater.steering.load_model`.
+            load: Loads a model into an engine; by default `rater.workspace.generation.load_engine`.
             progress: Shows the progress of one model; see `rater.workspace.generation.ShowProgress`.
             on_resume: Called with the completions saved and planned where a study is continued.
             options: Fields of `rater.workspace.generation.GenerationOptions`, such as ``limit``.

@@ -52,6 +52,7 @@ def make(
     on_completion: Callable[[int], None] = lambda _: None,
     batch_size: int = 64,
 ) -> None:
+    from rater.generate.engines.torch_engine import TorchEngine  # noqa: PLC0415 (torch)
     from rater.generate.make import make_completions  # noqa: PLC0415 (torch, for these tests only)
 
     missing = freeze(sealed_url, study, now=NOW)
@@ -60,7 +61,7 @@ def make(
             store,
             study,
             missing.cells,
-            model,
+            TorchEngine(model),
             batch_size=batch_size,
             clock=lambda: NOW,
             on_tokens=lambda _: None,
@@ -236,6 +237,7 @@ def test_one_study_is_made_in_one_precision(
     import torch  # noqa: PLC0415 (for this test only)
 
     from rater.embedded_model import EMBEDDED_MODEL  # noqa: PLC0415 (as above)
+    from rater.generate.engines.torch_engine import TorchEngine  # noqa: PLC0415 (torch)
     from rater.generate.freeze import first_samples  # noqa: PLC0415 (as above)
     from rater.generate.make import make_completions  # noqa: PLC0415 (as above)
     from rater.steering.bridge import load_model  # noqa: PLC0415 (as above)
@@ -247,7 +249,7 @@ def test_one_study_is_made_in_one_precision(
                 store,
                 short_study,
                 missing.cells,
-                model,
+                TorchEngine(model),
                 batch_size=8,
                 clock=lambda: NOW,
                 on_tokens=lambda _: None,
@@ -260,6 +262,20 @@ def test_one_study_is_made_in_one_precision(
     assert [cell.sample for cell, _ in read_texts(sealed_url)] == [0, 0, 0, 0]
     with pytest.raises(StateError, match="made in bfloat16, but its model is loaded in float32 now"):
         make_first(4, embedded_model)
+
+
+@pytest.mark.parametrize("in_all_arms", [True, False])
+def test_one_study_is_made_by_one_engine(study: Study, *, in_all_arms: bool) -> None:
+    from rater.generate.make import require_same_engine  # noqa: PLC0415 (torch, for these tests only)
+
+    now = {"engine": "torch", "dtype": "torch.float32"}
+    other = [{"engine": "vllm", "dtype": "torch.float32"}]
+    before = {arm: other if in_all_arms or arm == study.arm_names[0] else [now] for arm in study.arm_names}
+
+    with pytest.raises(
+        StateError, match=r"by the engine vllm, .* by the engine torch now. Add --engine vllm"
+    ):
+        require_same_engine(study, [Cell(0, study.arm_names[-1], 0)], before, now)
 
 
 def test_an_arm_that_does_not_fit_the_model_is_named_before_anything_is_made(

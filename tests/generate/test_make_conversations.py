@@ -51,6 +51,7 @@ def declare(study: Study) -> Any:
 def make(
     sealed_url: str, study: Study, model: "TransformerBridge", *, batch_size: int = 64, n: int | None = None
 ) -> None:
+    from rater.generate.engines.torch_engine import TorchEngine  # noqa: PLC0415 (torch)
     from rater.generate.freeze import first_samples  # noqa: PLC0415 (as below)
     from rater.generate.make import make_completions  # noqa: PLC0415 (torch, for these tests only)
 
@@ -61,7 +62,7 @@ def make(
             store,
             study,
             chosen.cells,
-            model,
+            TorchEngine(model),
             batch_size=batch_size,
             clock=lambda: NOW,
             on_tokens=lambda _: None,

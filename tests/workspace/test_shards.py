@@ -19,7 +19,7 @@ from rater.workspace.generation import GenerationOptions, generate_study
 from rater.workspace.shards import gather_shards, generate_shard
 
 if TYPE_CHECKING:
-    from transformer_lens.model_bridge import TransformerBridge
+    from rater.generate.engines.torch_engine import TorchEngine
 
 OPTIONS = GenerationOptions(batch_size=5)
 
@@ -50,15 +50,15 @@ def read_rows(sealed_url: str) -> list[tuple[object, ...]]:
 
 @pytest.mark.model
 def test_shards_have_the_rows_of_one_run(
-    short: Study, tmp_path: Path, embedded_model: "TransformerBridge"
+    short: Study, tmp_path: Path, embedded_engine: "TorchEngine"
 ) -> None:
     one = Databases(rating_url=f"sqlite:///{tmp_path / 'a.db'}", sealed_url=f"sqlite:///{tmp_path / 'b.db'}")
     many = Databases(rating_url=f"sqlite:///{tmp_path / 'c.db'}", sealed_url=f"sqlite:///{tmp_path / 'd.db'}")
-    generate_study(one, short, tmp_path, GenerationOptions(), load=lambda _: embedded_model)
+    generate_study(one, short, tmp_path, GenerationOptions(), load=lambda _: embedded_engine)
 
     for number in range(1, 8):
         made = generate_shard(
-            short, Shard(number, 7), tmp_path / "shards", OPTIONS, load=lambda _: embedded_model
+            short, Shard(number, 7), tmp_path / "shards", OPTIONS, load=lambda _: embedded_engine
         )
         assert made.n_completions == len(list_shard(short, Shard(number, 7)))
     gathered = gather_shards(many, short, tmp_path, tmp_path / "shards")
@@ -69,11 +69,11 @@ def test_shards_have_the_rows_of_one_run(
 
 @pytest.mark.model
 def test_a_shard_that_was_interrupted_is_continued(
-    short: Study, tmp_path: Path, embedded_model: "TransformerBridge"
+    short: Study, tmp_path: Path, embedded_engine: "TorchEngine"
 ) -> None:
     shard, resumed = Shard(1, 1), []
-    whole = generate_shard(short, shard, tmp_path / "whole", OPTIONS, load=lambda _: embedded_model)
-    path = generate_shard(short, shard, tmp_path / "cut", OPTIONS, load=lambda _: embedded_model).path
+    whole = generate_shard(short, shard, tmp_path / "whole", OPTIONS, load=lambda _: embedded_engine)
+    path = generate_shard(short, shard, tmp_path / "cut", OPTIONS, load=lambda _: embedded_engine).path
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:12]) + lines[12][:20])
 
@@ -82,7 +82,7 @@ def test_a_shard_that_was_interrupted_is_continued(
         shard,
         tmp_path / "cut",
         OPTIONS,
-        load=lambda _: embedded_model,
+        load=lambda _: embedded_engine,
         on_resume=lambda saved, planned: resumed.append((saved, planned)),
     )
 
@@ -100,7 +100,7 @@ def test_a_complete_shard_loads_no_model(short: Study, tmp_path: Path) -> None:
 
     write_shard(tmp_path, short, Shard(1, 2))
 
-    def load(_name: str) -> "TransformerBridge":
+    def load(_name: str) -> "TorchEngine":
         raise AssertionError
 
     made = generate_shard(short, Shard(1, 2), tmp_path, OPTIONS, load=load)

@@ -1,0 +1,1 @@
+"""Engines that generate completions: PyTorch, and others with the same methods."""
