@@ -41,6 +41,7 @@ GRANTS: Mapping[str, tuple[str, ...]] = {
     "network_count": ("SELECT", "INSERT", "UPDATE (n)", "DELETE"),
     "event": ("SELECT", "INSERT"),
     "desk_user": ("SELECT",),
+    "desk_grant": ("SELECT",),
     "desk_session": ("SELECT", "INSERT", "UPDATE (seen_at)", "DELETE"),
 }
 """The role's privileges per table; locking a row requires UPDATE on one of its columns."""

@@ -32,6 +32,8 @@ class EventKind(StrEnum):
     """A rater's identifiers were deleted."""
     FREED = "freed"
     """The place of a rater was freed, by hand or by a rule other than inactivity."""
+    GRANTED = "granted"
+    """The role of a user of the desk in this study was set or removed."""
     REDACTED = "redacted"
     """All data of a rater was deleted."""
     RECOVERED = "recovered"

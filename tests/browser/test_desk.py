@@ -46,7 +46,7 @@ def cookie(address: str, rating_url: str) -> dict[str, str]:
     """The cookie of an experimenter who is logged in."""
     now = datetime.now(UTC)
     with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
-        session.add(DeskUser(name="ada", password_hash="none", made_at=now))  # noqa: S106 (fits no password)
+        session.add(DeskUser(name="ada", password_hash="none", made_at=now, role="owner"))  # noqa: S106 (fits no password)
         session.flush()
         token = begin_session(session, "ada", now=now)
     return {"name": "rater-desk", "value": token, "url": f"{address}/desk"}

@@ -93,7 +93,7 @@ def fill(url: str, n_booklets: int) -> None:
     with disposing(create_rating(url)) as rating, writing(rating) as session:
         insert_study(session, study, items=items, booklets=booklets)
         move_study(session, NAME, State.OPEN, at=now)
-        session.add(DeskUser(name="ada", password_hash="none", made_at=now))  # noqa: S106 (fits no password)
+        session.add(DeskUser(name="ada", password_hash="none", made_at=now, role="owner"))  # noqa: S106 (fits no password)
 
 
 def come(engine: Engine) -> tuple[list[str], str]:

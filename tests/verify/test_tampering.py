@@ -294,6 +294,7 @@ def test_a_study_that_nobody_touched_is_valid_at_every_stage(closed: Study, urls
 
 NOT_VOUCHED_FOR = {
     "comment": "comments can be deleted alone",
+    "desk_grant": "rights of logins",
     "desk_session": "logins",
     "desk_user": "logins",
     "identifier": "personal",

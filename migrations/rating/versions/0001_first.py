@@ -565,8 +565,44 @@ def upgrade() -> None:
         sa.Column(
             "made_at", sa.DateTime(), nullable=False, comment="Time at which the user was added, in UTC."
         ),
+        sa.Column(
+            "role",
+            sa.String(),
+            nullable=True,
+            comment="owner or monitor of every study; empty for a user of the granted studies only.",
+        ),
+        sa.Column(
+            "sees_identifiers",
+            sa.Boolean(),
+            nullable=False,
+            comment="True if the user may see participants' identifiers in every study.",
+        ),
+        sa.CheckConstraint("role IN ('owner', 'monitor')", name=op.f("desk_user_role_is_known")),
         sa.PrimaryKeyConstraint("id", name=op.f("desk_user_key")),
         sa.UniqueConstraint("name", name=op.f("desk_user_has_unique_name")),
+    )
+    op.create_table(
+        "desk_grant",
+        sa.Column("user_id", sa.Integer(), nullable=False, comment="The user."),
+        sa.Column("study_id", sa.Integer(), nullable=False, comment="The study."),
+        sa.Column("role", sa.String(), nullable=False, comment="owner or monitor."),
+        sa.Column(
+            "sees_identifiers",
+            sa.Boolean(),
+            nullable=False,
+            comment="True if the user may see participants' identifiers in this study.",
+        ),
+        sa.CheckConstraint("role IN ('owner', 'monitor')", name=op.f("desk_grant_role_is_known")),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["study.id"], name=op.f("desk_grant_refers_to_study_by_study_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"],
+            ["desk_user.id"],
+            name=op.f("desk_grant_refers_to_desk_user_by_user_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("user_id", "study_id", name=op.f("desk_grant_key")),
     )
     op.create_table(
         "desk_session",
@@ -605,6 +641,7 @@ def downgrade() -> None:
             op.execute(f"DROP TRIGGER {table}_refuses_{change.lower()}{on_table}")
     op.drop_index(op.f("desk_session_by_user_id"), table_name="desk_session")
     op.drop_table("desk_session")
+    op.drop_table("desk_grant")
     op.drop_table("desk_user")
     op.drop_index(op.f("token_by_rater_id"), table_name="token")
     op.drop_table("token")

@@ -4,6 +4,7 @@ No table has a column that an arm could be read from.
 """
 
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar
 
 from sqlalchemy import (
@@ -407,6 +408,7 @@ class EventRow(EventColumns, RatingBase):
             EventKind.EXPORTED,
             EventKind.FORGOTTEN,
             EventKind.FREED,
+            EventKind.GRANTED,
             EventKind.LOOK,
             EventKind.RECOVERED,
             EventKind.REDACTED,
@@ -415,15 +417,51 @@ class EventRow(EventColumns, RatingBase):
     )
 
 
+class StudyRole(StrEnum):
+    """A role of a user of the desk, in one study or in all."""
+
+    OWNER = "owner"
+    """Sees the study's progress, and can change the study."""
+    MONITOR = "monitor"
+    """Sees the study's progress, and can change nothing."""
+
+
+_ROLES = EnumColumn(tuple(StudyRole), "role")
+
+
 class DeskUser(RatingBase):
     """An experimenter who can log in to the desk."""
 
     __tablename__ = "desk_user"
+    __table_args__ = (CheckConstraint("role IN ('owner', 'monitor')", name="desk_user_role_is_known"),)
 
     id: Mapped[int] = column("Row number.", primary_key=True)
     name: Mapped[str] = column("Login name.", unique=True)
     password_hash: Mapped[str] = column("Argon2id hash of the password, with its salt and parameters.")
     made_at: Mapped[datetime] = column("Time at which the user was added, in UTC.", UtcDateTime)
+    role: Mapped[StudyRole | None] = column(
+        "owner or monitor of every study; empty for a user of the granted studies only.",
+        _ROLES,
+    )
+    sees_identifiers: Mapped[bool] = column(
+        "True if the user may see participants' identifiers in every study.", default=False
+    )
+
+
+class DeskGrant(RatingBase):
+    """The role of a user of the desk in one study."""
+
+    __tablename__ = "desk_grant"
+    __table_args__ = (CheckConstraint("role IN ('owner', 'monitor')", name="desk_grant_role_is_known"),)
+
+    user_id: Mapped[int] = column(
+        "The user.", ForeignKey("desk_user.id", ondelete="CASCADE"), primary_key=True
+    )
+    study_id: Mapped[int] = column("The study.", ForeignKey("study.id"), primary_key=True)
+    role: Mapped[StudyRole] = column("owner or monitor.", _ROLES)
+    sees_identifiers: Mapped[bool] = column(
+        "True if the user may see participants' identifiers in this study.", default=False
+    )
 
 
 class DeskSession(RatingBase):

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError, nearest
-from rater.store.rating.schema import DeskSession, DeskUser
+from rater.store.rating.schema import DeskGrant, DeskSession, DeskUser, StudyRole
 
 MIN_PASSWORD_LENGTH = 10
 MAX_PASSWORD_LENGTH = 1_000
@@ -37,10 +37,14 @@ class User:
     id: int
     name: str
     made_at: datetime
+    role: StudyRole | None
+    """The role in every study; None for a user of the granted studies only."""
+    sees_identifiers: bool
+    """True if the user may see participants' identifiers in every study."""
 
 
 def add_user(session: Session, name: str, password: str, *, now: datetime) -> None:
-    """Add an experimenter. Takes 50 ms, for the hash.
+    """Add an experimenter, as an owner of every study. Takes 50 ms, for the hash.
 
     Raises:
         StateError: the name is taken or is none, or the password is too short.
@@ -54,7 +58,7 @@ def add_user(session: Session, name: str, password: str, *, now: datetime) -> No
     if _find(session, name) is not None:
         msg = f"There is a user {name!r} already. Another password: rater user password {name}"
         raise StateError(msg)
-    session.add(DeskUser(name=name, password_hash=_hash(password), made_at=now))
+    session.add(DeskUser(name=name, password_hash=_hash(password), made_at=now, role=StudyRole.OWNER))
 
 
 def change_password(session: Session, name: str, password: str) -> None:
@@ -63,7 +67,7 @@ def change_password(session: Session, name: str, password: str) -> None:
     Raises:
         StateError: the user does not exist, or the password is too short.
     """
-    user = _get(session, name)
+    user = get_user(session, name)
     user.password_hash = _hash(password)
     session.execute(delete(DeskSession).where(DeskSession.user_id == user.id))
 
@@ -74,15 +78,16 @@ def remove_user(session: Session, name: str) -> None:
     Raises:
         StateError: the user does not exist.
     """
-    user = _get(session, name)
-    session.execute(delete(DeskSession).where(DeskSession.user_id == user.id))
+    user = get_user(session, name)
+    for table in (DeskSession, DeskGrant):
+        session.execute(delete(table).where(table.user_id == user.id))
     session.delete(user)
 
 
 def list_users(session: Session) -> list[User]:
     """List the experimenters by name. Costs one query."""
     rows = session.scalars(select(DeskUser).order_by(DeskUser.name))
-    return [User(row.id, row.name, row.made_at) for row in rows]
+    return [_user_of(row) for row in rows]
 
 
 def read_password_hash(session: Session, name: str) -> str:
@@ -108,7 +113,9 @@ def begin_session(session: Session, name: str, *, now: datetime) -> str:
     session.execute(delete(DeskSession).where(_is_over(now)))
     token = secrets.token_urlsafe(32)
     session.add(
-        DeskSession(token_digest=_digest(token), user_id=_get(session, name).id, begun_at=now, seen_at=now)
+        DeskSession(
+            token_digest=_digest(token), user_id=get_user(session, name).id, begun_at=now, seen_at=now
+        )
     )
     return token
 
@@ -126,7 +133,7 @@ def find_session(session: Session, token: str, *, now: datetime) -> tuple[User, 
     if row is None:
         return None
     user, found = row
-    return User(user.id, user.name, user.made_at), now - found.seen_at > _SEEN_WITHIN
+    return _user_of(user), now - found.seen_at > _SEEN_WITHIN
 
 
 def note_seen(session: Session, token: str, *, now: datetime) -> None:
@@ -139,6 +146,10 @@ def note_seen(session: Session, token: str, *, now: datetime) -> None:
 def end_session(session: Session, token: str) -> None:
     """Log a browser out."""
     session.execute(delete(DeskSession).where(DeskSession.token_digest == _digest(token)))
+
+
+def _user_of(row: DeskUser) -> User:
+    return User(row.id, row.name, row.made_at, row.role, row.sees_identifiers)
 
 
 def _is_over(now: datetime) -> ColumnElement[bool]:
@@ -169,7 +180,12 @@ def _find(session: Session, name: str) -> DeskUser | None:
     return session.scalars(select(DeskUser).where(DeskUser.name == name)).first()
 
 
-def _get(session: Session, name: str) -> DeskUser:
+def get_user(session: Session, name: str) -> DeskUser:
+    """Return the row of a user. Costs one query.
+
+    Raises:
+        StateError: the user does not exist.
+    """
     user = _find(session, name)
     if user is None:
         names = session.scalars(select(DeskUser.name)).all()

@@ -1,22 +1,23 @@
-"""The login of the desk: every other page of it requires a session."""
+"""The login of the desk: every other page requires a session, and a page of a study a right in it."""
 
 import re
 from dataclasses import dataclass
-from typing import cast
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, g, redirect, request, url_for
+from flask import Blueprint, Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
 
 from rater.errors import StateError
 from rater.store.engine import reading, writing
-from rater.store.rating import users
-from rater.store.rating.users import User
+from rater.store.rating import rights, users
+from rater.store.rating.rights import Rights
 from rater.web.desk import page
-from rater.web.desk.page import DeskPage, render
+from rater.web.desk.page import DeskPage, Right, needed_rights, render, user
 from rater.web.security import DESK_COOKIE, DESK_PATH, is_token
 from rater.web.settings import running
+
+__all__ = ["user"]
 
 _WAYS_BACK = re.compile(r"/desk(/[A-Za-z0-9._~/-]{0,300})?")
 
@@ -36,9 +37,17 @@ class LoginPage(DeskPage):
     next_path: str
 
 
-def user() -> User:
-    """Return the user of this request."""
-    return cast("User", g.desk_user)
+@dataclass(frozen=True)
+class RefusedPage(DeskPage):
+    """A page that needs a right which the user does not have."""
+
+    template = "desk/refused.html"
+
+    user: str
+    explanation: str
+    command: str
+    """The command that grants the right."""
+    back_url: str
 
 
 @blueprint.get("/login")
@@ -95,13 +104,20 @@ def logout() -> AnyResponse:
 
 @page.blueprint.before_request
 def require_user() -> AnyResponse | None:
-    """Send anyone who is not logged in to the login. Costs one query, and an update a minute."""
+    """Require a login, and on a page of a study a right in it.
+
+    Anyone who is not logged in is sent to the login. A study in which a user has no role does not exist for
+    them: 404. A missing right is explained: 403. Costs up to two queries, and an update a minute.
+    """
     token = request.cookies.get(DESK_COOKIE, "")
     now = running().settings.now()
-    login = None
+    name = (request.view_args or {}).get("name")
+    login, own = None, None
     if is_token(token):
         with reading(running().engine) as session:
             login = users.find_session(session, token, now=now)
+            if login is not None and name is not None and "\0" not in name:
+                own = rights.rights_in(session, login[0], name)
     if login is None:
         way_back = request.path if request.method == "GET" and _WAYS_BACK.fullmatch(request.path) else None
         # who comes from the login without a cookie has a browser that did not keep it
@@ -112,7 +128,39 @@ def require_user() -> AnyResponse | None:
     if is_to_be_noted and request.endpoint != "desk.progress":
         with writing(running().engine) as session:
             users.note_seen(session, token, now=now)
+    return None if name is None else _require_rights(name, own)
+
+
+def _require_rights(name: str, own: Rights | None) -> AnyResponse | None:
+    """Refuse a page of a study that needs a right which the user does not have."""
+    if own is None:
+        abort(404)
+    g.desk_rights = own
+    needed = needed_rights(current_app.view_functions[request.endpoint or ""], request.method)
+    if Right.CHANGE in needed and not own.may_change:
+        return _refuse(
+            name,
+            f"You are a {own.role} of this study: you can see its progress and cannot change it.",
+            f"rater user grant {user().name} {name} owner",
+        )
+    if Right.IDENTIFIERS in needed and not own.sees_identifiers:
+        return _refuse(
+            name,
+            "This page has participants' identifiers, which you may not see.",
+            f"rater user grant {user().name} {name} {own.role} --identifiers",
+        )
     return None
+
+
+def _refuse(name: str, explanation: str, command: str) -> AnyResponse:
+    refused = RefusedPage(
+        title="Not allowed",
+        user=user().name,
+        explanation=explanation,
+        command=command,
+        back_url=url_for("desk.study", name=name),
+    )
+    return Response(render(refused), status=403, mimetype="text/html")
 
 
 def _ask(way_back: str, *, name: str = "", is_wrong: bool = False, is_cookie_missing: bool = False) -> str:

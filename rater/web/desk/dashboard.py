@@ -24,7 +24,7 @@ from rater.store.rating.studies import PublishedStudy
 from rater.study.state import State
 from rater.study.visit import GuessChoice
 from rater.web.desk import access
-from rater.web.desk.page import DeskPage, blueprint, find_or_404, render
+from rater.web.desk.page import DeskPage, blueprint, find_or_404, render, rights
 from rater.web.desk.studies import offered_transitions
 from rater.web.desk.widgets import (
     CountRow,
@@ -98,11 +98,13 @@ class StudyPage(DeskPage):
     next_command: str
     """Empty where the next step is taken at the desk."""
     is_masked: bool
+    is_monitor: bool
+    """True if the user can see the study and not change it."""
     rater_url: str
     """Empty where personal links alone let raters in."""
     preview_url: str
     invite_url: str
-    """Empty where nobody can come any more."""
+    """Empty where nobody can come any more, and for a monitor."""
     download_url: str
     raters_url: str
     progress_url: str
@@ -180,7 +182,14 @@ def read_overview(session: Session, study: PublishedStudy, *, now: datetime) -> 
 
 
 def study_page(
-    session: Session, seen: Overview, *, user: str, order: str, has_report: bool, now: datetime
+    session: Session,
+    seen: Overview,
+    *,
+    user: str,
+    may_change: bool,
+    order: str,
+    has_report: bool,
+    now: datetime,
 ) -> StudyPage:
     """Make the page of a study. Costs up to three queries more."""
     study = seen.study
@@ -188,7 +197,9 @@ def study_page(
     consented_at = [rater.consented_at for rater in seen.raters]
     is_masked = not state.is_unblinded
     actions = [
-        Action(_url("confirm", name, state=each.target), each.label) for each in offered_transitions(state)
+        Action(_url("confirm", name, state=each.target), each.label)
+        for each in offered_transitions(state)
+        if may_change
     ]
     is_under_way = state is State.OPEN and seen.watched.n_finished < seen.watched.n_booklets
     primary = actions[0] if actions and not state.is_over and not is_under_way else None
@@ -200,11 +211,12 @@ def study_page(
         state_description=state.description,
         next_command=f"rater analyze {name}" if state is State.CLOSED else "",
         is_masked=is_masked,
+        is_monitor=not may_change,
         rater_url=""
         if study.protocol.invited_only
         else url_for("rater.landing", slug=study.slug, _external=True),
         preview_url=_url("make_preview", name),
-        invite_url=_url("invite", name) if state.takes_raters else "",
+        invite_url=_url("invite", name) if state.takes_raters and may_change else "",
         download_url=_url("download_answers", name),
         raters_url=_url("download_raters", name),
         progress_url=_url("progress", name),
@@ -311,6 +323,7 @@ def study(name: str) -> str:
             session,
             read_overview(session, published, now=now),
             user=access.user().name,
+            may_change=rights().may_change,
             order=order,
             has_report=_report_file(published) is not None,
             now=now,

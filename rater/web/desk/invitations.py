@@ -12,7 +12,7 @@ from rater.store.rating.raters import count_invitations, make_invitations
 from rater.store.rating.studies import PublishedStudy
 from rater.web.desk import access
 from rater.web.desk.downloads import attachment, links_csv
-from rater.web.desk.page import DeskPage, blueprint, find_or_404, render
+from rater.web.desk.page import DeskPage, Right, blueprint, find_or_404, needs, render
 from rater.web.settings import running
 
 MAX_LINKS = 500
@@ -39,6 +39,7 @@ class InvitePage(DeskPage):
 
 
 @blueprint.get("/studies/<name>/invite")
+@needs(Right.CHANGE)
 def invite(name: str) -> str:
     """Offer to make personal links. Costs two queries."""
     with reading(running().engine) as session:

@@ -6,6 +6,7 @@ when many newer ones were made, it goes before.
 """
 
 import contextlib
+import hashlib
 import re
 import secrets
 import threading
@@ -26,7 +27,7 @@ from rater.store.rating.publication import insert_study, read_booklets, read_che
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.state import State
 from rater.web.desk import access
-from rater.web.desk.page import DeskPage, blueprint, find_or_404, render
+from rater.web.desk.page import DeskPage, Right, blueprint, find_or_404, needs, render
 from rater.web.security import CONTENT_SECURITY_POLICY
 from rater.web.settings import WebSettings, running
 
@@ -93,7 +94,7 @@ def make_copy(session: Session, study: PublishedStudy, *, now: datetime) -> str:
     folder = _folder()
     _remove_old(folder)
     key = secrets.token_urlsafe(16)
-    path = folder / f"{key}.db"
+    path = _file(study.name, key)
     unfinished = path.with_suffix(".unfinished")
     with disposing(create_rating(f"sqlite:///{unfinished}")) as copy, writing(copy) as its:
         insert_study(its, _opened_to_all(study), items=items, booklets=booklets, checks=checks)
@@ -103,21 +104,20 @@ def make_copy(session: Session, study: PublishedStudy, *, now: datetime) -> str:
     return key
 
 
-def has_copy(key: str) -> bool:
-    """Return whether a copy is still there."""
-    return _KEY.fullmatch(key) is not None and (_folder() / f"{key}.db").is_file()
+def has_copy(name: str, key: str) -> bool:
+    """Return whether a copy of a study is still there."""
+    return _KEY.fullmatch(key) is not None and _file(name, key).is_file()
 
 
-def serve_copy(copies: object, key: str, rest: str, mount: str) -> AnyResponse:
-    """Let the app of a copy answer this request, as if it were mounted where the frame is.
+def _file(name: str, key: str) -> Path:
+    # with the study's name, so that a right in one study does not open a copy of another
+    return _folder() / f"{key}.{hashlib.sha256(name.encode()).hexdigest()[:16]}.db"
 
-    Raises:
-        NotFound: the copy does not exist.
-    """
-    if not has_copy(key):
-        abort(404)
+
+def serve_copy(copies: object, file: Path, rest: str, mount: str) -> AnyResponse:
+    """Let the app of a copy answer this request, as if it were mounted where the frame is."""
     assert isinstance(copies, _OpenCopies)  # noqa: S101 (put there by `init_app`)
-    app = copies.get(key, _folder() / f"{key}.db")
+    app = copies.get(file.name, file)
     environ = {
         name: value for name, value in request.environ.items() if not name.startswith(("werkzeug.", "flask."))
     }
@@ -152,7 +152,7 @@ def _remove_old(folder: Path) -> None:
     newest_first = sorted(made_at, key=lambda path: made_at[path], reverse=True)
     for number, path in enumerate(newest_first):
         if number >= _MAX_COPIES - 1 or time.time() - made_at[path] > _KEPT_S:
-            for file in folder.glob(f"{path.stem}.*"):
+            for file in folder.glob(f"{path.stem.partition('.')[0]}.*"):
                 file.unlink(missing_ok=True)
 
 
@@ -169,6 +169,7 @@ class PreviewPage(DeskPage):
 
 
 @blueprint.post("/studies/<name>/preview")
+@needs(Right.SEE)
 def make_preview(name: str) -> AnyResponse:
     """Make a temporary copy of a study to walk through. Costs four queries."""
     with reading(running().engine) as session:
@@ -182,12 +183,12 @@ def show_preview(name: str, key: str) -> AnyResponse:
     """Show a copy in a frame. Costs one query."""
     with reading(running().engine) as session:
         found = find_or_404(session, name)
-    if not has_copy(key):
+    if not has_copy(name, key):
         return redirect(url_for("desk.study", name=name), 303)
     page = PreviewPage(
         title=f"Preview: {found.protocol.title}",
         user=access.user().name,
-        frame_url=url_for("desk.walk", key=key, rest=f"s/{found.slug}"),
+        frame_url=url_for("desk.walk", name=name, key=key, rest=f"s/{found.slug}"),
         back_url=url_for("desk.study", name=name),
         again_url=url_for("desk.make_preview", name=name),
     )
@@ -196,8 +197,12 @@ def show_preview(name: str, key: str) -> AnyResponse:
     return response
 
 
-@blueprint.route("/previews/<key>/<path:rest>", methods=["GET", "POST"])
-def walk(key: str, rest: str) -> AnyResponse:
+@blueprint.route("/studies/<name>/previews/<key>/<path:rest>", methods=["GET", "POST"])
+@needs(Right.SEE)
+def walk(name: str, key: str, rest: str) -> AnyResponse:
     """Let a copy's own app answer. Costs what a rater's page costs."""
-    mount = url_for("desk.walk", key=key, rest="")
-    return serve_copy(current_app.extensions[_EXTENSION], key, rest, mount.removeprefix(request.script_root))
+    if not has_copy(name, key):
+        abort(404)
+    mount = url_for("desk.walk", name=name, key=key, rest="")
+    copies = current_app.extensions[_EXTENSION]
+    return serve_copy(copies, _file(name, key), rest, mount.removeprefix(request.script_root))

@@ -13,10 +13,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from rater.errors import DatabaseError
 from rater.store.engine import empty_wal, reading, writing
 from rater.store.rating import counts
+from rater.store.rating.rights import studies_granted
 from rater.store.rating.studies import list_studies, move_study
 from rater.study.state import State, Transition, transitions_from
 from rater.web.desk import access
-from rater.web.desk.page import DeskPage, blueprint, find_or_404, render
+from rater.web.desk.page import DeskPage, Right, blueprint, find_or_404, needs, render
 from rater.web.settings import running
 
 _OFFERED = {State.OPEN, State.PAUSED, State.CLOSED}
@@ -38,19 +39,23 @@ class StudyLine:
 
 @dataclass(frozen=True)
 class StudiesPage(DeskPage):
-    """All studies of this database."""
+    """The studies of this database that the user may see."""
 
     template = "desk/studies.html"
 
     user: str
     studies: tuple[StudyLine, ...]
+    sees_all: bool
+    """False if the user sees only the studies that were granted."""
 
 
 @blueprint.get("")
 def studies() -> str:
-    """List the studies. Costs three queries, however many there are; no answer is read."""
+    """List the studies that the user may see. Costs up to four queries, however many; no answer is read."""
     with reading(running().engine) as session:
-        published, progress = list_studies(session), counts.read_progress_by_study(session)
+        granted = studies_granted(session, access.user())
+        published = [each for each in list_studies(session) if granted is None or each.id in granted]
+        progress = counts.read_progress_by_study(session)
     lines = [
         StudyLine(
             url=url_for("desk.study", name=study.name),
@@ -63,7 +68,9 @@ def studies() -> str:
         )
         for study in published
     ]
-    return render(StudiesPage(title="Studies", user=access.user().name, studies=tuple(lines)))
+    return render(
+        StudiesPage(title="Studies", user=access.user().name, studies=tuple(lines), sees_all=granted is None)
+    )
 
 
 def offered_transitions(state: State) -> tuple[Transition, ...]:
@@ -90,6 +97,7 @@ class ConfirmPage(DeskPage):
 
 
 @blueprint.get("/studies/<name>/move/<state>")
+@needs(Right.CHANGE)
 def confirm(name: str, state: str) -> str:
     """Show the effects of a change of state, before it is made. Costs one query."""
     with reading(running().engine) as session:

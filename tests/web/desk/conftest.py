@@ -52,7 +52,7 @@ def password_hash() -> str:
 def desk(slug: str, rating_url: str, clock: Clock, tmp_path: Path, password_hash: str) -> Iterator[Flask]:
     """The app with a desk, on a database with one open study of three texts and the user ada."""
     with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
-        session.add(DeskUser(name="ada", password_hash=password_hash, made_at=NOW))
+        session.add(DeskUser(name="ada", password_hash=password_hash, made_at=NOW, role="owner"))
     for name in ("previews", "reports"):
         (tmp_path / name).mkdir()
     settings = WebSettings(

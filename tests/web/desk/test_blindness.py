@@ -21,7 +21,7 @@ from rater.web.settings import WebSettings
 url, slug, folder = sys.argv[1:]
 settings = WebSettings(url, with_desk=True, previews_folder=Path(folder))
 with disposing(create_rating(url)) as rating, writing(rating) as session:
-    session.add(DeskUser(name="ada", password_hash="", made_at=settings.now()))
+    session.add(DeskUser(name="ada", password_hash="", made_at=settings.now(), role="owner"))
     session.flush()
     token = begin_session(session, "ada", now=settings.now())
 client = create_app(settings).test_client()
@@ -32,7 +32,7 @@ seen = [client.get(path).status_code for path in paths]
 seen.append(client.get("/desk/login").status_code)
 made = client.post(f"{study}/preview").headers["Location"]
 key = made.rpartition("/")[2]
-seen += [client.get(made).status_code, client.get(f"/desk/previews/{key}/s/{slug}").status_code]
+seen += [client.get(made).status_code, client.get(f"{study}/previews/{key}/s/{slug}").status_code]
 print(json.dumps({"seen": seen, "opened": sorted(set(opened)), "modules": sorted(sys.modules)}))
 """
 UNBLINDING = (

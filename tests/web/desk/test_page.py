@@ -5,6 +5,9 @@ import pytest
 from flask import Flask, template_rendered
 from flask.testing import FlaskClient
 
+from rater.store.engine import writing
+from rater.store.rating.rights import set_role
+from rater.store.rating.schema import StudyRole
 from rater.web.desk.page import DeskPage
 
 STUDY = "/desk/studies/a_study"
@@ -26,6 +29,9 @@ def test_a_page_of_the_desk_shows_its_fields_and_nothing_else(
         for path in ("/desk", STUDY, f"{STUDY}/move/closed", f"{STUDY}/invite", "/desk/login"):
             ada.get(path)
         ada.post(f"{STUDY}/preview", follow_redirects=True)
+        with writing(desk.extensions["rater"].engine) as session:
+            set_role(session, "ada", StudyRole.MONITOR, sees_identifiers=False)
+        ada.get(f"{STUDY}/invite")
 
     declared = {page.template: {field.name for field in fields(page)} for page in DeskPage.__subclasses__()}
     assert seen == declared

@@ -89,7 +89,7 @@ def test_a_preview_may_be_framed_by_the_desk_alone(ada: FlaskClient, frame_url: 
 
 @pytest.mark.parametrize("key", ["k" * 22, "..", "%2e%2e%2frating", "k"])
 def test_a_preview_that_is_not_there_is_not_there(ada: FlaskClient, key: str) -> None:
-    assert ada.get(f"/desk/previews/{key}/s/quiet-river").status_code == 404
+    assert ada.get(f"{STUDY}/previews/{key}/s/quiet-river").status_code == 404
     assert ada.get(f"{STUDY}/preview/{key}").status_code in {303, 404}
 
 
