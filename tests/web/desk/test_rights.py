@@ -68,7 +68,7 @@ def test_every_page_of_a_study_needs_its_right(desk: Flask, log_in_as: LogInAs, 
 
     for rule, method, path in routes(desk, "a_study"):
         seen.add(rule.endpoint)
-        needed = getattr(desk.view_functions[rule.endpoint], "needed_rights", frozenset())
+        needed: frozenset[str] = getattr(desk.view_functions[rule.endpoint], "needed_rights", frozenset())
         is_change = rule.endpoint in CHANGING or (method != "GET" and not needed) or "change" in needed
         lacks_identifiers = "identifiers" in needed and not (own and own.sees_identifiers)
         status = client.open(path, method=method).status_code
