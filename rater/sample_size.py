@@ -30,6 +30,7 @@ from rater.study.study import Study
 
 # The conventional targets of power (Cohen 1988, Statistical Power Analysis for the Behavioral Sciences).
 TARGETS = (0.8, 0.9)
+PERCENTAGE_POINTS = "percentage points"
 # Sizes to compare, as multiples of the planned one.
 _RATERS = (0.5, 1, 2, 4)
 _PROMPTS = (0.5, 1, 2, 3)
@@ -74,8 +75,8 @@ class PowerPlan:
     sizes: list[Size]
     cheapest: dict[float, Size | None]
     """For each target power, the size that reaches it for the fewest rater-minutes."""
-    as_shares: bool
-    """True if the difference is one of shares, from −1 to 1: a choice between texts or among labels."""
+    unit: str
+    """The unit of differences; see `unit_of`."""
     spread: ModelSDs
     """The variance components assumed, or estimated from the pilot."""
     last_look: float | None
@@ -107,6 +108,11 @@ def default_points(study: Study) -> float:
 def is_of_shares(study: Study) -> bool:
     """Return whether the primary difference is one of shares: of a choice between texts, or among labels."""
     return study.is_pairwise or study.simulated_as(study.primary).scale.chance is not None
+
+
+def unit_of(study: Study) -> str:
+    """Return the unit in which differences are printed; shares, from −1 to 1, are so in percentage points."""
+    return PERCENTAGE_POINTS if is_of_shares(study) else study.primary_dimension.scale.scored.answer_unit
 
 
 def as_net_superiority(
@@ -187,7 +193,7 @@ def plan_power(
             )
             for target in TARGETS
         },
-        as_shares=is_of_shares(study),
+        unit=unit_of(study),
         spread=planner.assumed.spread,
         last_look=planner.level if planner.level != study.analysis.alpha else None,
         assumptions=assumed,

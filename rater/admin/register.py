@@ -405,7 +405,8 @@ def _eligible(study: Study) -> Iterator[str]:
 def _analysis(study: Study) -> Iterator[str]:
     plan = study.analysis
     first, second = study.contrast
-    score = "net superiority" if plan.score == "net_superiority" else "scale points"
+    unit = study.primary_dimension.scale.scored.answer_unit
+    score = "net superiority" if plan.score == "net_superiority" else unit
     test, enter = _TESTS[plan.scope], _CELLS_ENTER
     if study.planned_test == "mixed_model":
         test, enter = _MIXED_MODEL, "All answers enter the test."

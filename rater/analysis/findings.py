@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from rater.analysis.answer_scale import Judged, Preferences, Rated, is_pairwise
+from rater.analysis.answer_scale import Judged, Preferences, Rated, is_pairwise, n_together
 from rater.analysis.answer_values import SuspectedCode, find_missing_codes
 from rater.analysis.contrast_data import (
     Overlap,
@@ -320,6 +320,7 @@ def _on_arms(frame: pd.DataFrame, planned: Planned) -> Iterator[Finding]:
         *(arm for each in further for arm in (each.first, each.second)),
     }
     n_of = frame["arm"].value_counts()
+    what = "scores of texts" if n_together(planned.in_order[0]) > 2 else "answers"
     for others, description in (
         ([arm for arm in arms if arm not in used], "no contrast uses"),
         ([arm for arm in arms if arm in used - set(planned.contrast)], "are not in the primary contrast"),
@@ -330,7 +331,7 @@ def _on_arms(frame: pd.DataFrame, planned: Planned) -> Iterator[Finding]:
             yield Finding(
                 level="note",
                 code="unused_arms",
-                message=f"{n:,} of {len(frame):,} answers are to arms that {description}: {named}.",
+                message=f"{n:,} of {len(frame):,} {what} are to arms that {description}: {named}.",
                 n=n,
                 examples=tuple(others[:MAX_LISTED]),
             )

@@ -28,6 +28,11 @@ CLAIM = f"The claim is about {SCOPES['raters+prompts']}."
 """The claim of a test over crossed raters and prompts."""
 
 
+def label_score(score: Score, unit: str) -> str:
+    """Return the name of a score in tables; a difference of answers has the ``unit`` of their scale."""
+    return unit if score == "scale_points" else SCORE_LABELS[score]
+
+
 def claim_by_unit(unit: Literal["rater", "prompt"], n_raters: int) -> str:
     """Return the claim of a test over raters alone or over prompts alone."""
     if unit == "rater":

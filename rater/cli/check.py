@@ -334,7 +334,7 @@ def _print(checked: _Checked, file: Path) -> None:
     from rater.cli.trial_picture import print_trial
     from rater.report.console.check import print_analysis_plan, print_balance, print_forecast
     from rater.report.console.power import OF_THESE_CONCEPTS, describe_power
-    from rater.sample_size import is_of_shares
+    from rater.sample_size import unit_of
 
     study = checked.study
     print_forecast(study, checked.forecast)
@@ -345,7 +345,7 @@ def _print(checked: _Checked, file: Path) -> None:
     described = describe_power(
         checked.power,
         checked.points,
-        as_shares=is_of_shares(study),
+        unit=unit_of(study),
         net_superiority=checked.net_superiority,
     )
     if study.analysis.is_over_concepts:

@@ -126,14 +126,14 @@ def _print_over_concepts(
     """Print the power over raters, prompts and concepts, for a number of concepts and of their prompts."""
     from rater.analysis.concept_power import MIN_SIMULATIONS, ConceptStudySize
     from rater.report.console.power import print_concept_power
-    from rater.sample_size import is_of_shares, plan_concept_power
+    from rater.sample_size import plan_concept_power, unit_of
 
     planned = ConceptStudySize(study.n_raters, *size, "crossed" if crossed else "nested")
     n_simulations = max(sims, MIN_SIMULATIONS)
     plan = plan_concept_power(
         study, points, planned, n_simulations=n_simulations, seed=seed, assumptions=known
     )
-    print_concept_power(plan, points, as_shares=is_of_shares(study))
+    print_concept_power(plan, points, unit=unit_of(study))
 
 
 def _read_pilot(pilot: str, study: "Study", rating_url: str) -> "Pilot":

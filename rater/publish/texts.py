@@ -209,7 +209,9 @@ def describe_same_texts(same: SameTexts) -> list[str]:
         for arm, n, of in same.repeated
     ]
     if same.n_equal_pairs:
-        sentences.append(f"{same.n_equal_pairs} of {same.n_pairs} pairs have the same text twice.")
+        sentences.append(
+            f"{same.n_equal_pairs} of {same.n_pairs} pairs of texts in the same trial are equal."
+        )
     return sentences
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from rater.analysis.intervals import is_clipped
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome, Quantity, Result
-from rater.analysis.sentences import SCORE_LABELS, counted, coverage, number, p_value
+from rater.analysis.sentences import counted, coverage, label_score, number, p_value
 
 
 def labelled(lines: Iterable[tuple[str, str]]) -> Table:
@@ -119,9 +119,9 @@ def remarks_on_bounds(found: Sequence[tuple[str, Outcome | Quantity]]) -> list[s
     return [remark]
 
 
-def scored(outcomes: Sequence[Outcome]) -> list[tuple[str, Outcome]]:
-    """Pair tests with the labels of their scores."""
-    return [(SCORE_LABELS[each.score], each) for each in outcomes]
+def scored(outcomes: Sequence[Outcome], unit: str) -> list[tuple[str, Outcome]]:
+    """Pair tests with the labels of their scores; ``unit`` is that of the answers."""
+    return [(label_score(each.score, unit), each) for each in outcomes]
 
 
 def sizes_of(

@@ -1,6 +1,6 @@
 """Descriptions of arms, sampling and analysis in words, for preregistration and report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rater.study.additions import (
     ActivationAddition,
@@ -21,6 +21,7 @@ from rater.study.arms import (
     Unsteered,
     models_needed,
 )
+from rater.study.concepts import Concept
 from rater.study.label_choice import Choose
 from rater.study.protocol import Reasoning
 from rater.study.study import Study
@@ -45,6 +46,15 @@ def describe_arm(arm: Arm) -> str:
             what = f"random directions (seed {arm.random_seed}) with the norms of {what}"
         return f"{arm.coeff:g} × {what}"
     return " + ".join(map(describe, arm.additions))
+
+
+def describe_concepts(concepts: Sequence[Concept]) -> list[tuple[str, str]]:
+    """Return the additions of each concept as labels and values; one pair for all if they read the same."""
+    additions = [" + ".join(map(describe, concept.additions)) for concept in concepts]
+    if len(set(additions)) > 1:
+        return [(f"concept {each.words}", own) for each, own in zip(concepts, additions, strict=True)]
+    named = ("concepts", ", ".join(each.words for each in concepts))
+    return [named, ("additions of each", additions[0])] if any(additions) else [named] if concepts else []
 
 
 def describe_display(study: Study) -> str:

@@ -83,10 +83,7 @@ class Design:
         unit = self.set_size * self.n_blocks
         maximum = self.max_sets // self.n_blocks * unit
         if maximum == 0:
-            msg = (
-                f"sampling.samples_per_prompt is {self.n_samples}, but a rater needs {self.samples_per_set} "
-                f"samples of a prompt for one set and {self.n_blocks} sets; raise it, or add prompts"
-            )
+            msg = self._too_few_samples
             raise ValueError(msg)
         if self.items_per_rater % unit or not 0 < self.items_per_rater <= maximum:
             nearby = min(max(unit, self.items_per_rater // unit * unit), maximum)
@@ -114,12 +111,27 @@ class Design:
         elif self.n_texts == self.n_arms:
             what = f"all {self.n_arms} arms in each trial, equally many trials"
         else:
-            what = f"each of the {self.set_size} {self._groups} of arms equally often"
+            what = f"each of the {self.set_size} {self._groups} equally often"
         return f"{what}{in_each_block} and no text twice"
 
     @property
+    def _too_few_samples(self) -> str:
+        """Return why no booklet is possible: each set takes its samples from one prompt."""
+        if self.arms_per_prompt == "one":
+            return (
+                f"prompts has {self.n_prompts}, but a rater sees each in one arm and one dimension; "
+                f"valid: at least {self.n_blocks}"
+            )
+        least = self.samples_per_set * -(-self.n_blocks // self.n_prompts)
+        more_prompts = ", or more prompts" if self.n_blocks > 1 else ""
+        return (
+            f"sampling.samples_per_prompt is {self.n_samples}, but a rater sees {self._balance_rule}, which "
+            f"takes {least} samples of a prompt; valid: at least {least}{more_prompts}"
+        )
+
+    @property
     def _groups(self) -> str:
-        return "pairs" if self.n_texts == 2 else f"groups of {self.n_texts}"
+        return "pairs of arms" if self.n_texts == 2 else f"groups of {self.n_texts} arms"
 
     @property
     def set_size(self) -> int:

@@ -280,7 +280,7 @@ def read_rehearsal(
         explain_lost_key(databases.rating_url, name),
         rehearsing(databases.sealed_url, name, simulated, progress=progress) as done,
     ):
-        notes = [_describe_simulated_effect(simulated.effect, done.seen.plan.contrast)]
+        notes = [_describe_simulated_effect(simulated.effect, done.seen.plan)]
         if simulated.characters:
             notes.append(f"Among the simulated raters: one each that is {', '.join(simulated.characters)}.")
         screen = Screen(
@@ -295,11 +295,12 @@ def read_rehearsal(
     return replace(data, about=replace(data.about, is_rehearsal=True))
 
 
-def _describe_simulated_effect(effect: float, contrast: tuple[str, str]) -> str:
+def _describe_simulated_effect(effect: float, planned: Planned) -> str:
     if not effect:
         return "No simulated rater saw any difference between the arms."
-    first, second = contrast
-    return f"The simulated effect of arm {first!r} against {second!r} is {effect:+g} scale points."
+    first, second = planned.contrast
+    unit = planned.in_order[0].scale.answer_unit
+    return f"The simulated effect of arm {first!r} against {second!r} is {effect:+g} {unit}."
 
 
 def _read_input(

@@ -186,7 +186,10 @@ class StudyAnalysis:
         prepared = prepare(self.data.frame, self.analysis.planned).frame
         figure = draw_main_figure(self.analysis, analysed_rows(self.analysis, prepared), label=label)
         table = outcomes_table(
-            caption_of_tests(self.analysis.planned, found), found.tests, self.analysis.planned.alpha
+            caption_of_tests(self.analysis.planned, found),
+            found.tests,
+            self.analysis.planned.alpha,
+            unit=found.dimension.scale.answer_unit,
         )
         blocks = [*first_warnings(self.analysis.diagnosis), table]
         blocks += [] if figure is None else [Picture(figure)]

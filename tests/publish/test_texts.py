@@ -121,7 +121,7 @@ def test_pairs_of_equal_texts_are_counted(tmp_path: Path, databases: tuple[str, 
     done = run("publish", "from_files", "--acknowledge-confounds", *databases, cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
-    assert "pairs have the same text twice" in " ".join(done.stdout.split())
+    assert "pairs of texts in the same trial are equal" in " ".join(done.stdout.split())
 
 
 def test_a_study_of_different_texts_has_no_warning(

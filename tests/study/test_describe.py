@@ -9,7 +9,8 @@ from rater.study.additions import (
     XVector,
 )
 from rater.study.arms import Arm, ExternalCompletions, OtherModel, Prompted
-from rater.study.describe import describe, describe_arm
+from rater.study.concepts import Concept
+from rater.study.describe import describe, describe_arm, describe_concepts
 
 LOVE = XVector("Love", "Hate", coeff=5, at=6)
 
@@ -63,3 +64,24 @@ def test_an_addition_in_words(addition: AnyAddition, said: str) -> None:
 )
 def test_an_arm_in_words(arm: Arm, said: str) -> None:
     assert describe_arm(arm) == said
+
+
+def test_the_additions_of_concepts_are_named_once_where_they_read_the_same() -> None:
+    different = [
+        Concept(words=words, additions=[XVector(words, " ", coeff=1, at=6)]) for words in ("dogs", "cats")
+    ]
+    same = [
+        Concept(words=words, additions=[DatasetVector([words], ["a"], coeff=1, at=6)])
+        for words in ("dogs", "cats")
+    ]
+
+    assert describe_concepts(different) == [
+        ("concept dogs", "1 × ('dogs' − ' ') at blocks.6.hook_resid_pre"),
+        ("concept cats", "1 × ('cats' − ' ') at blocks.6.hook_resid_pre"),
+    ]
+    assert describe_concepts(same) == [
+        ("concepts", "dogs, cats"),
+        ("additions of each", "1 × (1 texts − 1 texts, mean_difference) at blocks.6.hook_resid_pre"),
+    ]
+    assert describe_concepts([Concept(words="dogs"), Concept(words="cats")]) == [("concepts", "dogs, cats")]
+    assert describe_concepts([]) == []

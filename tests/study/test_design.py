@@ -19,8 +19,20 @@ def test_blocks_need_whole_sets_each() -> None:
 
 
 def test_three_arms_in_pairs_need_three_samples_of_a_prompt() -> None:
-    with pytest.raises(ValueError, match=r"samples_per_prompt is 2, but a rater needs 3 samples"):
+    with pytest.raises(ValueError, match=r"samples_per_prompt is 2, but .* valid: at least 3$"):
         Design(n_raters=1, items_per_rater=3, n_prompts=2, n_arms=3, n_samples=2, n_texts=2)
+
+
+def test_groups_of_three_of_four_arms_need_a_sample_for_each_group() -> None:
+    with pytest.raises(ValueError, match=r"4 groups of 3 arms equally often .* valid: at least 4$"):
+        Design(n_raters=1, items_per_rater=4, n_prompts=3, n_arms=4, n_samples=1, n_texts=3)
+
+
+def test_more_prompts_help_only_where_a_rater_needs_several_sets() -> None:
+    with pytest.raises(ValueError, match=r"valid: at least 2, or more prompts$"):
+        Design(1, 4, n_prompts=1, n_arms=2, n_samples=1, n_dimensions=2, asking="blocks")
+    with pytest.raises(ValueError, match=r"prompts has 1, but .* valid: at least 2$"):
+        Design(1, 2, 1, 2, 3, n_dimensions=2, asking="blocks", arms_per_prompt="one")
 
 
 def test_only_the_first_half_can_be_repeated() -> None:

@@ -94,15 +94,16 @@ class Component:
     def warnings(self) -> tuple[str, ...]:
         """Estimates on the boundary of the parameter space (a singular fit, in the words of lme4)."""
         warnings = []
+        of = " × ".join(f"{each}s" for each in self.factor.removesuffix("s").split("_"))
         for noun, sd in (("levels", self.intercept_sd), ("effects", self.slope_sd)):
             if sd == 0:
                 warnings.append(
-                    f"the {noun} of {self.factor}s are estimated not to differ (a singular fit): "
+                    f"the {noun} of {of} are estimated not to differ (a singular fit): "
                     "the term is kept, with a standard deviation of 0"
                 )
         if self.correlation is not None and abs(self.correlation) > 1 - 1e-6:
             warnings.append(
-                f"the levels and effects of {self.factor}s are estimated to be perfectly correlated "
+                f"the levels and effects of {of} are estimated to be perfectly correlated "
                 f"(a singular fit): correlation {self.correlation:.0f}".replace("-", "−")
             )
         return tuple(warnings)

@@ -22,7 +22,7 @@ from rater.analysis.findings import Level
 from rater.analysis.multiple_comparisons import ArmContrast
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import NotEstimable, Outcome, Result
-from rater.analysis.sentences import SCORE_LABELS, p_value
+from rater.analysis.sentences import label_score, p_value, round_down
 from rater.analysis.sequential import Seen
 from rater.report.console.measures import print_metrics
 from rater.report.console.secondary import (
@@ -183,7 +183,9 @@ def _print_dimension(
     if estimable:
         heading = Text(f"Difference, {first} minus {second}{which_counts(results)}", style="bold")
         console.print(Padding(heading, (0, 2)))
-        console.print(Padding(_tests_table(estimable, planned.alpha), (0, 0, 1, 2)))
+        console.print(
+            Padding(_tests_table(estimable, planned.alpha, results.dimension.scale.answer_unit), (0, 0, 1, 2))
+        )
     if show_all:
         _print_contrasts(results, planned.alpha, console)
     remarks = [*_remarks(results, tested), *further_lines(results, show_all=show_all)]
@@ -201,6 +203,15 @@ def _print_contrasts(results: DimensionAnalysis, alpha: float, console: Console)
         heading = Text(f"{family[:1].upper()}{family[1:]}, p-values with Holm correction", style="bold")
         console.print(Padding(heading, (0, 2)))
         console.print(Padding(_contrasts_table(members, alpha), (0, 0, 1, 2)))
+    uncertain = [
+        f"{each.name} ({round_down(each.outcome.df)})"
+        for each in results.details.contrasts
+        if isinstance(each.outcome, Result) and not each.outcome.has_enough_df and each.outcome.df is not None
+    ]
+    if uncertain:
+        named = ", ".join(uncertain)
+        _print_list([f"No usable interval, with fewer than 2 degrees of freedom: {named}"], console)
+        console.print()
 
 
 def _table() -> Table:
@@ -257,7 +268,7 @@ def _share(arm: ArmSummary, point: int) -> float:
     return arm.counts[point] / arm.n if arm.n else 0.0
 
 
-def _tests_table(results: Sequence[Result], alpha: float) -> Table:
+def _tests_table(results: Sequence[Result], alpha: float, unit: str) -> Table:
     table = _table()
     table.add_column("score", no_wrap=True)
     table.add_column("estimate", justify="right", no_wrap=True)
@@ -267,7 +278,7 @@ def _tests_table(results: Sequence[Result], alpha: float) -> Table:
     table.add_column("p", no_wrap=True)
     for index, result in enumerate(results):
         table.add_row(
-            SCORE_LABELS[result.score],
+            label_score(result.score, unit),
             optional(result.estimate),
             interval_text(result),
             result.test,
@@ -299,19 +310,20 @@ def _contrasts_table(contrasts: Sequence[ArmContrast], alpha: float) -> Table:
 def _remarks(results: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]:
     """Return tests that are not estimable, and each warning once."""
     remarks = []
+    unit = results.dimension.scale.answer_unit
     if isinstance(results.primary, Result) and results.primary.claim not in results.headline:
         remarks.append(results.primary.claim)
     # The headline has the reason if the primary test is not estimable.
     remarks += [
-        f"{SCORE_LABELS[outcome.score]}, {outcome.test}: {outcome.sentence}"
+        f"{label_score(outcome.score, unit)}, {outcome.test}: {outcome.sentence}"
         for outcome in tested[1:]
         if isinstance(outcome, NotEstimable) and outcome.reason not in results.headline
     ]
     further = [contrast.outcome for contrast in results.details.contrasts]
-    remarks += remarks_on_bounds(scored([*tested, *further]))
+    remarks += remarks_on_bounds(scored([*tested, *further], unit))
     primary, other, *sensitivity = tested
     remarks += primary.warnings
-    named = [(SCORE_LABELS[other.score], other), *((outcome.test, outcome) for outcome in sensitivity)]
+    named = [(label_score(other.score, unit), other), *((outcome.test, outcome) for outcome in sensitivity)]
     for name, outcome in named:
         remarks += [f"{name}: {warning}" for warning in outcome.warnings if warning not in primary.warnings]
     return remarks

@@ -7,13 +7,14 @@ from rich.text import Text
 
 from rater.analysis.joint_verdict import describe_criterion
 from rater.analysis.plan import plan_of
-from rater.analysis.sentences import SCORE_LABELS, counted
+from rater.analysis.sentences import counted, label_score
 from rater.analysis.sequential import describe_looks
 from rater.publish.booklets import Balance, Range
 from rater.report.numbers import labelled
 from rater.study.arms import models_needed
 from rater.study.describe import (
     describe_arm,
+    describe_concepts,
     describe_contrast,
     describe_control,
     describe_display,
@@ -110,6 +111,7 @@ def _forecast_lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
         *([("chat", "prompts are formatted with the model's chat template")] if study.chat else []),
         *([("shown", shown)] if (shown := describe_display(study)) else []),
         *([("fields", _describe_fields(study))] if study.field_names else []),
+        *describe_concepts(study.concepts),
         *((f"arm {arm.name}", describe_arm(arm)) for arm in study.arms),
         (
             "completions",
@@ -146,7 +148,7 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
     """Return the declared parts of the analysis as labels and values."""
     plan = study.analysis
     first, second = study.contrast
-    score = SCORE_LABELS[plan.score]
+    score = label_score(plan.score, study.primary_dimension.scale.scored.answer_unit)
     model = ", by a linear mixed model of all answers" if study.planned_test == "mixed_model" else ""
     claim = f"generalising to {plan.scope}, alpha {plan.alpha:g}{model}"
     is_compared_by_default = not study.analysis.contrasts and bool(

@@ -10,7 +10,15 @@ from rater.analysis.concept_power import ConceptPower, ConceptSDs, ConceptStudyS
 from rater.analysis.sentences import counted, number, significant
 from rater.analysis.simulate import ModelSDs
 from rater.analysis.simulated_power import Power
-from rater.sample_size import PowerPlan, Size, as_net_superiority, default_points, power_as_planned
+from rater.sample_size import (
+    PERCENTAGE_POINTS,
+    PowerPlan,
+    Size,
+    as_net_superiority,
+    default_points,
+    power_as_planned,
+    unit_of,
+)
 from rater.study.study import Study
 
 # enough for a standard error of the power of at most 1.6 percentage points
@@ -20,9 +28,7 @@ N_SIMULATIONS = 1_000
 def print_power(plan: PowerPlan, console: Console | None = None) -> None:
     """Print planned power, smallest detectable difference, power by sample size, and the cheapest size."""
     console = console or Console()
-    planned = describe_power(
-        plan.planned, plan.points, as_shares=plan.as_shares, net_superiority=plan.net_superiority
-    )
+    planned = describe_power(plan.planned, plan.points, unit=plan.unit, net_superiority=plan.net_superiority)
     console.print(Text(f"Planned design: {planned}"))
     if plan.coprimary is not None and plan.least_joint_power is not None:
         console.print(
@@ -34,7 +40,7 @@ def print_power(plan: PowerPlan, console: Console | None = None) -> None:
     if plan.smallest_points is None:
         console.print(Text("No difference, however large, is detected with 80% power in the planned design."))
     else:
-        smallest = _difference(plan.smallest_points, as_shares=plan.as_shares, digits=2)
+        smallest = _difference(plan.smallest_points, unit=plan.unit, digits=2)
         console.print(Text(f"Smallest difference detected with 80% power: {smallest}."))
     console.print()
     console.print(_table(plan))
@@ -45,13 +51,11 @@ def print_power(plan: PowerPlan, console: Console | None = None) -> None:
         console.print(Text(line, style="dim"))
 
 
-def describe_power(
-    power: Power, points: float, *, as_shares: bool = False, net_superiority: float | None = None
-) -> str:
+def describe_power(power: Power, points: float, *, unit: str, net_superiority: float | None = None) -> str:
     """Describe the power for a difference, also in the unit of the primary test."""
-    unit = "" if net_superiority is None else f" (net superiority {number(net_superiority)})"
+    net = "" if net_superiority is None else f" (net superiority {number(net_superiority)})"
     return (
-        f"the power to detect a difference of {_difference(points, as_shares=as_shares)}{unit} is "
+        f"the power to detect a difference of {_difference(points, unit=unit)}{net} is "
         f"{power.share:.0%} (± {(power.high - power.low) / 2:.0%} simulation error)."
     )
 
@@ -61,12 +65,13 @@ def describe_planned_power(study: Study) -> list[str]:
     points = default_points(study)
     power = power_as_planned(study, points, n_simulations=N_SIMULATIONS)
     net = as_net_superiority(study, points)
-    unit = "" if net is None else f" (net superiority {number(net)})"
+    as_net = "" if net is None else f" (net superiority {number(net)})"
     interval = f"95% CI {power.low:.0%} to {power.high:.0%}"
     return [
         (
-            f"The power of the primary test for a true difference of {points:g}{unit} on the primary scale "
-            f"is {power.share:.0%} ({interval}, {power.n_simulations:,} simulated studies)."
+            f"The power of the primary test for a true difference of "
+            f"{_difference(points, unit=unit_of(study))}{as_net} is {power.share:.0%} ({interval}, "
+            f"{power.n_simulations:,} simulated studies)."
         ),
         *([OF_THESE_CONCEPTS] if study.analysis.is_over_concepts else []),
         describe_spread(ModelSDs()),
@@ -79,11 +84,11 @@ OF_THESE_CONCEPTS = (
 )
 
 
-def print_concept_power(plan: ConceptPower, points: float, *, as_shares: bool) -> None:
+def print_concept_power(plan: ConceptPower, points: float, *, unit: str) -> None:
     """Print the power over raters, prompts and concepts by size, and what doubling each of them does."""
     console, sizes = Console(), list(plan.powers)
     each = "for each concept" if plan.planned.prompts == "nested" else "for all concepts"
-    console.print(Text(f"Power for {_difference(points, as_shares=as_shares)}"))
+    console.print(Text(f"Power for {_difference(points, unit=unit)}"))
     for n_prompts in sorted({size.n_prompts for size in sizes}):
         console.print()
         console.print(Text(f"{counted(n_prompts, 'prompt')} {each}:"))
@@ -115,10 +120,10 @@ def _concept_table(plan: ConceptPower, sizes: Sequence[ConceptStudySize]) -> Tab
     return table
 
 
-def _difference(points: float, *, as_shares: bool, digits: int | None = None) -> str:
-    factor, unit = (100, "percentage points") if as_shares else (1, "scale points")
-    value = factor * points
-    return f"{value:g} {unit}" if digits is None else f"{number(value, 0 if as_shares else digits)} {unit}"
+def _difference(points: float, *, unit: str, digits: int | None = None) -> str:
+    is_share = unit == PERCENTAGE_POINTS
+    value = points * 100 if is_share else points
+    return f"{value:g} {unit}" if digits is None else f"{number(value, 0 if is_share else digits)} {unit}"
 
 
 def describe_spread(spread: ModelSDs) -> str:
@@ -158,7 +163,7 @@ def _table(plan: PowerPlan) -> Table:
     prompts = sorted({size.n_prompts for size in plan.sizes})
     raters = sorted({size.n_raters for size in plan.sizes})
     shares = {(size.n_raters, size.n_prompts): size.power.share for size in plan.sizes}
-    title = f"Power for {_difference(plan.points, as_shares=plan.as_shares)}"
+    title = f"Power for {_difference(plan.points, unit=plan.unit)}"
     table = Table(box=None, padding=(0, 2, 0, 0), title=title)
     table.add_column("raters", justify="right")
     for n_prompts in prompts:

@@ -65,7 +65,7 @@ def secondary_lines(results: DimensionAnalysis) -> list[str]:
     if isinstance(results.primary, Result):  # otherwise its p-value would replace the planned one
         lines += odds_lines(results)
     if details.dose_response is not None:
-        lines += _trend_lines(details.dose_response)
+        lines += _trend_lines(details.dose_response, results.dimension.scale.answer_unit)
     lines += confidence_lines(details.confidence)
     lines += _strength_lines(details.ranking)
     lines += prediction_line(details.reliability.raters)
@@ -176,7 +176,7 @@ def _and_p(result: Result) -> str:
     return "" if p is None else f", {p_value(p)}"
 
 
-def _trend_lines(response: DoseResponse) -> list[str]:
+def _trend_lines(response: DoseResponse, unit: str) -> list[str]:
     trends = [(response.linear, "Trend" if response.is_one_test else "Linear trend")]
     trends += [] if response.is_one_test else [(response.monotone, "Monotone trend")]
     lines = []
@@ -185,7 +185,7 @@ def _trend_lines(response: DoseResponse) -> list[str]:
             lines.append(f"{name} over doses: {trend.sentence}")
             continue
         evidence = f"{interval_text(trend)}{_and_p(trend)}"
-        change = f"{number(trend.estimate)} scale points from dose {response.curve[0].dose:g} to"
+        change = f"{number(trend.estimate)} {unit} from dose {response.curve[0].dose:g} to"
         lines.append(f"{name}: {change} {response.curve[-1].dose:g} ({evidence})")
     return lines
 

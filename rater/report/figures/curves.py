@@ -80,8 +80,8 @@ def _describe_trends(response: DoseResponse) -> str:
     return f" {sentence('; '.join(trends))}" if trends else ""
 
 
-def sketch_power(curve: PowerCurve, estimate: float | None, name: str) -> Sketch:
-    """Draw the power curve of the design, with the estimate."""
+def sketch_power(curve: PowerCurve, estimate: float | None, name: str, unit: str) -> Sketch:
+    """Draw the power curve of the design, with the estimate; ``unit`` is that of the answers."""
     at = [point.points for point in curve.points]
     shares = [point.power.share for point in curve.points]
     figure, axes = new_axes(2.9)
@@ -103,7 +103,7 @@ def sketch_power(curve: PowerCurve, estimate: float | None, name: str) -> Sketch
     axes.set_ylim(0, 1.02)
     axes.set_xlim(0, at[-1])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.0%}"))
-    axes.set_xlabel("true difference in scale points")
+    axes.set_xlabel(f"true difference in {unit}")
     axes.set_ylabel("power")
     n_simulations = curve.points[0].power.n_simulations
     n = curve.n

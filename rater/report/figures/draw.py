@@ -99,7 +99,7 @@ def _sketches(analysis: Analysis, frame: pd.DataFrame, curve: PowerCurve | None)
     if curve is not None:
         both = (primary.primary, primary.other_score)
         points = next((each.estimate for each in both if each.score == "scale_points"), None)
-        yield sketch_power(curve, points, "power")
+        yield sketch_power(curve, points, "power", primary.dimension.scale.answer_unit)
 
 
 def _of_arms(

@@ -47,7 +47,6 @@ def keep_within(axes: Axes, bounds: Bounds | None, *, upright: bool = False) -> 
 MAX_LABELLED = 60
 # With more units, a histogram replaces the lines.
 MAX_LINES = 300
-AXIS = {"net_superiority": "net superiority", "scale_points": "difference in scale points"}
 # Height of a line in inches.
 _MIN_ROW, _MAX_ROW = 0.155, 0.26
 _RAW, _SHRUNKEN = ARMS[1], ARMS[0]
@@ -60,6 +59,13 @@ class Effects(NamedTuple):
     units: Sequence[UnitEffect]
     overall: Outcome
     planned: Planned
+
+
+def name_axis(planned: Planned) -> str:
+    """Return the name of the axis of differences on the primary dimension."""
+    if planned.score == "net_superiority":
+        return "net superiority"
+    return f"difference in {planned.in_order[0].scale.answer_unit}"
 
 
 def units_in_order(units: Sequence[UnitEffect]) -> list[UnitEffect]:
@@ -85,7 +91,7 @@ def sketch_units(effects: Effects, name: str) -> Sketch:
         keep_within(axes, bounds)
     _mark_overall(axes, effects.overall)
     first, second = (wrap(arm, 40, 1) for arm in effects.planned.contrast)
-    axes.set_xlabel(f"{AXIS[effects.planned.score]}, {first} minus {second}")
+    axes.set_xlabel(f"{name_axis(effects.planned)}, {first} minus {second}")
     figure.legend(loc="outside upper left", ncols=3)
     level = coverage(1 - effects.planned.alpha)
     of = effects.overall.n
@@ -122,7 +128,7 @@ def sketch_contrasts(contrasts: Sequence[ArmContrast], planned: Planned, name: s
     axes.set_yticks(range(len(contrasts)), [wrap(contrast.name, 32) for contrast in contrasts])
     axes.set_ylim(len(contrasts) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(AXIS[planned.score])
+    axes.set_xlabel(name_axis(planned))
     n = contrasts[0].outcome.n
     return Sketch(
         name=name,

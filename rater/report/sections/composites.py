@@ -2,7 +2,7 @@
 
 from rater.analysis.composites import composites_of
 from rater.analysis.joint_verdict import describe_criterion
-from rater.analysis.sentences import SCORE_LABELS, coverage, sentence
+from rater.analysis.sentences import coverage, label_score, sentence
 from rater.report.document import Block, Prose, Section, Table
 from rater.report.figures.arms import arms_in_order
 from rater.report.numbers import bare_p, ends, optional, p_of
@@ -24,8 +24,9 @@ def joint_section(findings: Findings) -> Section | None:
     ]
     caption = f"Joint criterion; each test at alpha {findings.alpha:g}"
     if joint.interval is not None:
+        score = label_score(coprimary.score, _unit_of(findings, coprimary.dimension))
         caption += (
-            f"; difference on {coprimary.dimension} in {SCORE_LABELS[coprimary.score]}: "
+            f"; difference on {coprimary.dimension} in {score}: "
             f"{optional(joint.outcome.estimate)}, {coverage(joint.interval.level)} CI {ends(joint.interval)}"
         )
     blocks: list[Block] = [
@@ -34,6 +35,11 @@ def joint_section(findings: Findings) -> Section | None:
         Prose(f"{sentence(joint.method)} Reference: {joint.reference}."),
     ]
     return Section("joint", "Joint criterion", blocks)
+
+
+def _unit_of(findings: Findings, dimension: str) -> str:
+    found = (each.dimension for each in findings.analysis.dimensions)
+    return next(each.scale.answer_unit for each in found if each.name == dimension)
 
 
 def _is_shown(is_shown: bool) -> str:  # noqa: FBT001 (a cell of the table)

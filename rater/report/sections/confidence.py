@@ -37,7 +37,9 @@ def confidence_section(findings: Findings) -> Section | None:
     blocks: list[Block] = [
         Table(caption, ("arm", "mean", "answers with confidence", "answers"), rows),
         Prose(between),
-        outcomes_table(confident, [found.among_confident], findings.alpha, main_first=False),
+        outcomes_table(
+            confident, [found.among_confident], findings.alpha, unit=findings.unit, main_first=False
+        ),
     ]
     warned = warnings_of([("confident answers", found.among_confident), ("confidence", difference)])
     if warned:

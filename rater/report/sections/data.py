@@ -10,7 +10,7 @@ from rater.analysis.diagnosis import Diagnosis
 from rater.analysis.headline import describe_tipping_point
 from rater.analysis.missing_answers import MissingAnswers
 from rater.analysis.results import NotEstimable, Outcome
-from rater.analysis.sentences import SCORE_LABELS, counted, number, sentence
+from rater.analysis.sentences import counted, number, sentence
 from rater.report.console.analysis import describe_rows
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.numbers import bare_p, interval_text, optional, p_of
@@ -54,7 +54,7 @@ def _missing_blocks(findings: Findings) -> list[Block]:
     )
     blocks += [Prose(_difference(kind, each)) for kind, each in tests if each is not None]
     if missing.tipping:
-        score = SCORE_LABELS[findings.analysis.planned.score]
+        score = findings.score_label
         blocks.append(
             Prose(
                 "Tipping-point analysis (delta adjustment): the difference on the missing answers at which "
@@ -129,7 +129,9 @@ def _with_and_without(findings: Findings) -> list[Block]:
     if found.without_exclusions is None:
         return []
     outcomes: list[Outcome] = [found.primary, found.without_exclusions]
-    table = outcomes_table("The primary test with and without exclusions", outcomes, findings.alpha)
+    table = outcomes_table(
+        "The primary test with and without exclusions", outcomes, findings.alpha, unit=findings.unit
+    )
     labels = ("with exclusions (as planned)", "without exclusions")
     rows = [(name, *row[1:]) for name, row in zip(labels, table.rows, strict=True)]
     return [Table(table.caption, ("analysis", *table.header[1:]), rows, marked=(0,), text_at=(4,))]

@@ -10,7 +10,7 @@ from rater.analysis.contrast_data import first_showings, judged_only
 from rater.analysis.exclusions import excluded_raters
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import NotEstimable, Outcome, Quantity, Result
-from rater.analysis.sentences import SCORE_LABELS, sentence
+from rater.analysis.sentences import label_score, sentence
 from rater.analysis.simulated_power import PowerCurve
 from rater.report.context import ReportContext
 from rater.report.document import Block, Picture, Prose, Table
@@ -57,6 +57,16 @@ class Findings:
         return self.analysis.dimensions[0]
 
     @property
+    def unit(self) -> str:
+        """The unit of the answers of the primary dimension."""
+        return self.primary.dimension.scale.answer_unit
+
+    @property
+    def score_label(self) -> str:
+        """The name of the planned score, in tables."""
+        return label_score(self.analysis.planned.score, self.unit)
+
+    @property
     def alpha(self) -> float:
         """The significance level."""
         return self.analysis.planned.alpha
@@ -90,12 +100,15 @@ def warnings_of(named: Sequence[tuple[str, Outcome | Quantity]]) -> list[str]:
 
 
 def outcomes_table(
-    caption: str, outcomes: Sequence[Outcome], alpha: float, *, main_first: bool = True
+    caption: str, outcomes: Sequence[Outcome], alpha: float, *, unit: str, main_first: bool = True
 ) -> Table:
-    """Tabulate tests; estimate, interval and p come first, since a phone shows only a few columns."""
+    """Tabulate tests; estimate, interval and p come first, since a phone shows only a few columns.
+
+    ``unit`` is that of the answers.
+    """
     rows = [
         (
-            SCORE_LABELS[outcome.score],
+            label_score(outcome.score, unit),
             optional(outcome.estimate),
             interval_text(outcome),
             bare_p(p_of(outcome)),

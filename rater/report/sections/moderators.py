@@ -2,7 +2,7 @@
 
 from rater.analysis.moderators import Moderation
 from rater.analysis.results import NotEstimable, Result
-from rater.analysis.sentences import SCORE_LABELS, counted, sentence
+from rater.analysis.sentences import counted, sentence
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.numbers import bare_p, interval_text, level, optional, p_of, statistic
 from rater.report.sections.inputs import Findings, warnings_of
@@ -37,7 +37,7 @@ def moderators_section(findings: Findings) -> Section | None:
 
 
 def _tables(moderation: Moderation, findings: Findings) -> list[Block]:
-    score = SCORE_LABELS[findings.analysis.planned.score]
+    score = findings.score_label
     unknown = ""
     if moderation.n_unknown:
         unknown = f"; {counted(moderation.n_unknown, 'rater')} without an answer"

@@ -71,11 +71,11 @@ def raters_quality_section(findings: Findings) -> Section | None:
         "agreement",
     )
     note = (
-        "Severity: mean difference from the other raters of the same texts, in scale points. Longest run: "
-        "the longest series of identical answers (straight-lining). Agreement: Spearman's correlation with "
-        "the mean of the other raters. Median s: median time per trial, in view before its first answer, or "
-        "between answers received by the server if the browser sent no time. All indicators are blind to the "
-        "arms, and raters are excluded only by criteria that were declared in advance."
+        f"Severity: mean difference from the other raters of the same texts, in {findings.unit}. "
+        "Longest run: the longest series of identical answers (straight-lining). Agreement: Spearman's "
+        "correlation with the mean of the other raters. Median s: median time per trial, in view before its "
+        "first answer, or between answers received by the server if the browser sent no time. All indicators "
+        "are blind to the arms, and raters are excluded only by criteria that were declared in advance."
     )
     table = Table("Quality indicators by rater", header, rows)
     return Section("raters-quality", "Rater quality", [table, *rest, Prose(note)])
@@ -118,7 +118,7 @@ def power_section(findings: Findings) -> Section | None:
     ]
     table = Table(
         f"Power of this design, tested at p < {significant(curve.alpha)}",
-        ("true net superiority", "in scale points", "power", "95% CI of the simulation"),
+        ("true net superiority", f"in {findings.unit}", "power", "95% CI of the simulation"),
         rows,
     )
     return Section("power", "Power of this design", [*findings.picture("power"), table])
@@ -139,7 +139,11 @@ def blinding_section(findings: Findings) -> Section | None:
     )
     over_raters: list[Outcome] = [*(outcome for _, outcome in blinding.by_arm), blinding.together]
     indices = outcomes_table(
-        "Bang's index over raters and prompts", over_raters, findings.alpha, main_first=False
+        "Bang's index over raters and prompts",
+        over_raters,
+        findings.alpha,
+        unit=findings.unit,
+        main_first=False,
     )
     names = [*(f"“{arm}”" for arm, _ in blinding.by_arm), "both arms"]
     rows = [(name, *row[1:]) for name, row in zip(names, indices.rows, strict=True)]
@@ -148,6 +152,7 @@ def blinding_section(findings: Findings) -> Section | None:
         "The primary test by guess",
         [outcome for _, outcome in blinding.effects],
         findings.alpha,
+        unit=findings.unit,
         main_first=False,
     )
     rows = [(kind, *row[1:]) for (kind, _), row in zip(blinding.effects, effects.rows, strict=True)]
@@ -159,7 +164,7 @@ def blinding_section(findings: Findings) -> Section | None:
     )
     remarks = [
         *[("Bang's index", each) for each in over_raters],
-        *scored([outcome for _, outcome in blinding.effects]),
+        *scored([outcome for _, outcome in blinding.effects], findings.unit),
     ]
     on_bounds = [Prose(sentence(remark)) for remark in remarks_on_bounds(remarks)]
     blocks: list[Block] = [

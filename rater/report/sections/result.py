@@ -8,9 +8,9 @@ from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import compare_with_sesoi
 from rater.analysis.plan import Planned
 from rater.analysis.primary import DimensionAnalysis
-from rater.analysis.results import Interval, NotEstimable, Result, Setting
+from rater.analysis.results import Interval, NotEstimable, Outcome, Result, Setting
 from rater.analysis.secondary import WHY_NOT
-from rater.analysis.sentences import SCOPES, SCORE_LABELS, counted, coverage, number, p_value, sentence
+from rater.analysis.sentences import SCOPES, counted, coverage, label_score, number, p_value, sentence
 from rater.analysis.unit_effects import UnitEffect
 from rater.report.document import Block, Bullets, Prose, Section, Table
 from rater.report.figures.arms import arms_in_order
@@ -73,11 +73,14 @@ def explain_score(findings: Findings) -> str:
     if findings.analysis.planned.score != "net_superiority":
         if findings.analysis.planned.test == "mixed_model":
             return (
-                f"The difference is the mean answer to {first} minus the mean answer to {second}, in scale "
-                "points, as a linear mixed model of all answers estimates it; 0 means no difference."
+                f"The difference is the mean answer to {first} minus the mean answer to {second}, "
+                f"in {findings.unit}, as a linear mixed model of all answers estimates it; 0 means no "
+                "difference."
             )
-        unit = findings.primary.dimension.scale.answer_unit
-        return f"The difference is the mean over rater × prompt cells, in {unit}; 0 means no difference."
+        return (
+            f"The difference is the mean over rater × prompt cells, in {findings.unit}; 0 means no "
+            "difference."
+        )
     if pairwise:
         return (
             f"Net superiority is the share of choices for {first} minus the share for {second}, in "
@@ -154,11 +157,17 @@ def _choices_table(results: DimensionAnalysis) -> Table:
     return Table(f"Choices by arm: {results.dimension.name}", header, rows)
 
 
+def _warnings_of_tests(tests: Sequence[Outcome], unit: str) -> list[str]:
+    return warnings_of([(f"{each.test} on {label_score(each.score, unit)}", each) for each in tests])
+
+
 def primary_section(findings: Findings) -> Section:
     """Show the primary test with its estimand and scope, the other score and the sensitivity analyses."""
     found, planned = findings.primary, findings.analysis.planned
     tests = found.tests
-    blocks: list[Block] = [outcomes_table(caption_of_tests(planned, found), tests, planned.alpha)]
+    blocks: list[Block] = [
+        outcomes_table(caption_of_tests(planned, found), tests, planned.alpha, unit=findings.unit)
+    ]
     if isinstance(found.primary, Result):
         primary = found.primary
         blocks.append(Prose(f"Estimand: {primary.estimand}. {sentence(primary.claim)}"))
@@ -169,8 +178,8 @@ def primary_section(findings: Findings) -> Section:
             Prose(f"Sensitivity analysis for text length: {adjusted.method}. {sentence(adjusted.claim)}")
         )
     blocks.append(Prose(f"Planned scope of the claim: {SCOPES[planned.scope]}."))
-    warned = remarks_on_bounds(scored(tests))
-    warned += warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])
+    warned = remarks_on_bounds(scored(tests, findings.unit))
+    warned += _warnings_of_tests(tests, findings.unit)
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     return Section("primary", "Primary test", blocks)
@@ -333,7 +342,7 @@ def _section(findings: Findings, noun: str, units: Sequence[UnitEffect]) -> Sect
     rows, rest = cut_rows([_row(unit, findings) for unit in units_in_order(units)])
     interval = level(findings.alpha)
     table = Table(
-        f"Difference by {noun}, in {SCORE_LABELS[findings.analysis.planned.score]}",
+        f"Difference by {noun}, in {findings.score_label}",
         (noun, "cells", "raw", interval, "p, adjusted", "BLUP", interval),
         rows,
     )
@@ -360,6 +369,7 @@ def _row(unit: UnitEffect, findings: Findings) -> tuple[str, ...]:
 
 def dimension_section(findings: Findings, results: DimensionAnalysis, place: int) -> Section:
     """Show the results on a secondary dimension."""
+    unit = results.dimension.scale.answer_unit
     tests = [
         results.primary,
         results.other_score,
@@ -375,10 +385,10 @@ def dimension_section(findings: Findings, results: DimensionAnalysis, place: int
             f"Difference on {results.dimension.name}{which_counts(results)}",
             tests,
             findings.alpha,
+            unit=unit,
         ),
     ]
-    warned = remarks_on_bounds(scored(tests))
-    warned += warnings_of([(f"{each.test} on {each.score.replace('_', ' ')}", each) for each in tests])
+    warned = remarks_on_bounds(scored(tests, unit)) + _warnings_of_tests(tests, unit)
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
     return Section(f"dimension-{place}", f"Secondary dimension: {results.dimension.name}", blocks)

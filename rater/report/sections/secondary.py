@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rater.analysis.arm_strengths import ArmRanking
 from rater.analysis.multiple_comparisons import ArmContrast
 from rater.analysis.results import NotEstimable, Result
-from rater.analysis.sentences import SCORE_LABELS, coverage, sentence
+from rater.analysis.sentences import coverage, sentence
 from rater.analysis.trend import DoseResponse
 from rater.analysis.variability import NewUnit
 from rater.report.document import Block, Bullets, Prose, Section, Table
@@ -42,7 +42,7 @@ def contrasts_section(findings: Findings) -> Section | None:
         members = [contrast for contrast in contrasts if contrast.family == family]
         blocks.append(_family_table(family, members, findings))
     outcomes = [contrast.outcome for contrast in contrasts]
-    warned = remarks_on_bounds(scored(outcomes))
+    warned = remarks_on_bounds(scored(outcomes, findings.unit))
     warned += warnings_of([(f"contrast {contrast.name}", contrast.outcome) for contrast in contrasts])
     if warned:
         blocks.append(Bullets([sentence(warning) for warning in warned]))
@@ -63,7 +63,7 @@ def _family_table(family: str, contrasts: Sequence[ArmContrast], findings: Findi
                 TESTED_ALONE if contrast.is_primary else bare_p(contrast.p_adjusted),
             )
         )
-    score = SCORE_LABELS[findings.analysis.planned.score]
+    score = findings.score_label
     return Table(
         f"{sentence(family).removesuffix('.')}: difference in {score}",
         ("contrast", "estimate", level(findings.alpha), "statistic", "p", "p, Holm correction"),
@@ -79,9 +79,12 @@ def doses_section(findings: Findings) -> Section | None:
     trends = [response.linear] if response.is_one_test else [response.linear, response.monotone]
     blocks: list[Block] = [
         *findings.picture("doses"),
-        outcomes_table("Trends over doses", trends, findings.alpha, main_first=False),
+        outcomes_table("Trends over doses", trends, findings.alpha, unit=findings.unit, main_first=False),
         _curve_table(response, findings),
-        Prose(f"{_explain_trends(response)} Curve: {response.method}. Reference: {response.reference}."),
+        Prose(
+            f"{_explain_trends(response, findings.unit)} Curve: {response.method}. "
+            f"Reference: {response.reference}."
+        ),
     ]
     differences = [("a difference", point.rise) for point in response.curve if point.rise]
     warned = remarks_on_bounds([*[("a trend", each) for each in trends], *differences])
@@ -91,11 +94,11 @@ def doses_section(findings: Findings) -> Section | None:
     return Section("doses", "Dose–response analysis", blocks)
 
 
-def _explain_trends(response: DoseResponse) -> str:
+def _explain_trends(response: DoseResponse, unit: str) -> str:
     doses = f"from dose {response.curve[0].dose:g} to {response.curve[-1].dose:g}"
     linear = f"The linear trend is the increase of the answers {doses} along a straight line"
     if response.slope is not None:
-        linear += f" ({response.slope:.3g} scale points per unit of dose)"
+        linear += f" ({response.slope:.3g} {unit} per unit of dose)"
     if response.is_one_test:
         return (
             f"{linear}. With these doses, the contrast of the monotone trend is nearly the same: it is one "
@@ -123,7 +126,7 @@ def _curve_table(response: DoseResponse, findings: Findings) -> Table:
     ]
     interval = level(findings.alpha)
     header = ("dose", "arms", "answers", "mean", f"difference ({interval})", "isotonic fit", interval)
-    return Table("Differences from the lowest dose, in scale points", header, rows, n_text=2)
+    return Table(f"Differences from the lowest dose, in {findings.unit}", header, rows, n_text=2)
 
 
 def ranking_section(findings: Findings) -> Section | None:
@@ -195,7 +198,7 @@ def reliability_section(findings: Findings) -> Section:
     blocks: list[Block] = []
     if rows:
         interval = level(findings.alpha)
-        score = SCORE_LABELS[findings.analysis.planned.score]
+        score = findings.score_label
         header = (
             "of",
             "mean",

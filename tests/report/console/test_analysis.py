@@ -270,7 +270,7 @@ def test_an_interval_that_would_reach_beyond_what_a_difference_can_be_is_cut_and
     assert primary.unclipped_interval is not None
     assert primary.unclipped_interval.high > 1
     assert "−1.00 to 1.00 crossed t" in beyond
-    assert "interval of net superiority and of scale points is truncated at the bounds" in beyond
+    assert "interval of net superiority and of degrees of preference is truncated at the bounds" in beyond
     assert "truncated" not in within
 
 
@@ -350,3 +350,11 @@ def test_a_test_with_less_than_two_degrees_of_freedom_prints_no_number_and_decid
     assert written["interval"] is None
     assert written["unclipped_interval"]["low"] < -1
     assert 0 < written["p"] < 1
+
+
+def test_a_contrast_with_too_few_degrees_of_freedom_says_why_it_has_no_interval(make: Made) -> None:
+    analysis = analyze(make(4, 2, ("unsteered", "steered", "weak")), PLANNED)
+
+    text = " ".join(shown(analysis, Screen("Texts")).split())
+
+    assert "No usable interval, with fewer than 2 degrees of freedom: weak − unsteered (0.98)." in text

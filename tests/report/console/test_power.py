@@ -18,6 +18,6 @@ def asking(study: Study, scale: Mapping[str, object]) -> Study:
 def test_choices_are_described_in_percentage_points(study: Study) -> None:
     found = power_as_planned(asking(study, PAIRWISE), 0.25, n_simulations=50)
 
-    assert describe_power(found, 0.25, as_shares=True).startswith(
+    assert describe_power(found, 0.25, unit="percentage points").startswith(
         "the power to detect a difference of 25 percentage points is"
     )

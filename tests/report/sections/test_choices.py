@@ -3,12 +3,14 @@ import pytest
 from rater.analysis.choices import label_choices
 from rater.analysis.d_prime import DPrime
 from rater.analysis.primary import Analysis, analyze
+from rater.report.console.analysis import Screen
 from rater.report.console.secondary import choice_lines
 from rater.report.context import ReportContext
-from rater.report.document import Prose, Table
+from rater.report.document import Prose, Table, to_markdown
 from rater.report.sections.choices import d_prime_ends, identification_table
 from tests.analysis.test_choices import PLANNED, WHICH, simulate
 from tests.report.conftest import compose_report, section
+from tests.report.console.printed import shown
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +57,12 @@ def test_the_console_compares_each_arm_with_chance(analysed: Analysis) -> None:
     assert first.startswith("Target chosen for texts of “steered”: ")
     assert "p < .001 against chance 0.25, d' " in first
     assert "random" in second
+
+
+def test_differences_are_proportions_and_not_scale_points(analysed: Analysis) -> None:
+    document = to_markdown(compose_report(analysed, ReportContext(title="t")))
+    printed = shown(analysed, Screen("t"))
+
+    assert "scale points" not in document + printed
+    assert "| proportion of target choices |" in document
+    assert "proportion of target choices  " in printed

@@ -56,3 +56,9 @@ def test_the_strengths_name_their_model(ordered: Findings) -> None:
 
 def test_ratings_of_single_texts_have_no_such_section(analysis: Analysis) -> None:
     assert groups_section(Findings(analysis, ReportContext(title="t"), {})) is None
+
+
+def test_arms_without_a_contrast_are_counted_in_scores_of_texts_not_in_answers(ordered: Findings) -> None:
+    notes = [each.message for each in ordered.analysis.diagnosis.findings if each.code == "unused_arms"]
+
+    assert notes == ["24 of 72 scores of texts are to arms that are not in the primary contrast: weak (24)."]
