@@ -43,6 +43,7 @@ from .study.translation import Translation as Translation
 from .study.visit import CLOUDRESEARCH as CLOUDRESEARCH
 from .study.visit import MTURK as MTURK
 from .study.visit import PROLIFIC as PROLIFIC
+from .study.visit import SONA as SONA
 from .study.visit import BlindingQuestion as BlindingQuestion
 from .study.visit import Ending as Ending
 from .study.visit import Endings as Endings

@@ -109,6 +109,7 @@ def rating_rows(study_id: int, *, with_identifiers: bool) -> Mapping[str, Own]:
         "guess": rating.Guess.rater_id.in_(mine),
         "comment": rating.Comment.rater_id.in_(mine),
         "tally": rating.Tally.study_id == study_id,
+        "unfilled_parameter": rating.UnfilledParameter.study_id == study_id,
         "event": rating.EventRow.study_id == study_id,
     }
     if not with_identifiers:

@@ -38,6 +38,7 @@ GRANTS: Mapping[str, tuple[str, ...]] = {
     "guess": ("SELECT", "INSERT"),
     "comment": ("SELECT", "INSERT"),
     "tally": ("SELECT", "INSERT", "UPDATE (n)"),
+    "unfilled_parameter": ("SELECT", "INSERT", "UPDATE (n, last_at)"),
     "network_count": ("SELECT", "INSERT", "UPDATE (n)", "DELETE"),
     "event": ("SELECT", "INSERT"),
     "desk_user": ("SELECT",),

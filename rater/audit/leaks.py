@@ -37,7 +37,15 @@ _CONTENT = {
     "study.protocol",
     "trial.dimension",
 }
-_FROM_A_LIST = {"study.state", "rater.channel", "rater.left_why", "guess.choice", "tally.kind", "event.kind"}
+_FROM_A_LIST = {
+    "study.state",
+    "rater.channel",
+    "rater.left_why",
+    "guess.choice",
+    "tally.kind",
+    "event.kind",
+    "unfilled_parameter.reason",
+}
 _OWN_WORDS = {
     *PUBLISHED_STATES, "look", "web", "terminal", "commitment", "study_hash", "generation_log",
     "assignment_version", "digests", "protocol", "items", "booklets", "checks", "answers", "raters",

@@ -49,24 +49,47 @@ def seconds_around_trials(protocol: Protocol, *, n_trials: int, words_per_trial:
         n_trials: The number of trials in a booklet; breaks follow some of them.
         words_per_trial: The number of words in a trial; the blinding question shows some texts again.
     """
+    parts = parts_around_trials(protocol, n_trials=n_trials, words_per_trial=words_per_trial)
+    return sum(parts.values())
+
+
+def parts_around_trials(protocol: Protocol, *, n_trials: int, words_per_trial: float) -> dict[str, float]:
+    """Estimate the seconds of each part of a session except the trials, by its name, in order.
+
+    Args:
+        protocol: The protocol, with its texts and questions.
+        n_trials: The number of trials in a booklet; breaks follow some of them.
+        words_per_trial: The number of words in a trial; the blinding question shows some texts again.
+    """
     n_breaks = (n_trials - 1) // protocol.break_every if protocol.break_every and n_trials else 0
-    return (
-        _reading_s(sum(map(_words, (protocol.consent, protocol.content_notice, protocol.instructions))))
-        + 4 * SECONDS_PER_PAGE  # first page, consent, instructions, last page
-        + _screening_s(protocol)
-        + _questionnaire_s(protocol)
-        + _practice_s(protocol)
-        + n_breaks * SECONDS_PER_BREAK
-        + _blinding_s(protocol, n_trials, words_per_trial)
-        + (SECONDS_PER_COMMENT if protocol.final_comment else 0)
-    )
+    read = sum(map(_words, (protocol.consent, protocol.content_notice, protocol.instructions)))
+    return {
+        # the first page, consent, instructions and the last page
+        "Consent and instructions": _reading_s(read) + 4 * SECONDS_PER_PAGE,
+        "Screening": _screening_s(protocol),
+        "Questionnaire": _questionnaire_s(protocol),
+        "Practice": _practice_s(protocol),
+        "Breaks": n_breaks * SECONDS_PER_BREAK,
+        "Blinding question": _blinding_s(protocol, n_trials, words_per_trial),
+        "Final comment": SECONDS_PER_COMMENT if protocol.final_comment else 0.0,
+    }
+
+
+def session_parts(
+    protocol: Protocol, *, n_trials: int, words_per_trial: float, n_questions: int
+) -> dict[str, float]:
+    """Estimate the seconds of each part of a session, by its name, the trials with their comments first."""
+    per_trial_s = seconds_per_trial(protocol, words_per_trial, n_questions=n_questions)
+    around = parts_around_trials(protocol, n_trials=n_trials, words_per_trial=words_per_trial)
+    return {"Trials": n_trials * per_trial_s, **around}
 
 
 def visit_minutes(protocol: Protocol, *, n_trials: int, words_per_trial: float, n_questions: int) -> float:
     """Estimate the minutes of a whole session."""
-    per_trial_s = seconds_per_trial(protocol, words_per_trial, n_questions=n_questions)
-    around_s = seconds_around_trials(protocol, n_trials=n_trials, words_per_trial=words_per_trial)
-    return (n_trials * per_trial_s + around_s) / 60
+    parts = session_parts(
+        protocol, n_trials=n_trials, words_per_trial=words_per_trial, n_questions=n_questions
+    )
+    return sum(parts.values()) / 60
 
 
 def stated_minutes(protocol: Protocol, *, n_trials: int, characters_per_text: float, asks_all: bool) -> int:

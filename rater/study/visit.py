@@ -140,6 +140,8 @@ CLOUDRESEARCH = Recruitment(participant_id="participantId", other_parameters=("a
 """The parameters that CloudResearch Connect adds to the link."""
 MTURK = Recruitment(participant_id="workerId", other_parameters=("assignmentId", "hitId"))
 """The parameters of Mechanical Turk survey-link HITs; the page of the HIT must add them to the link."""
+SONA = Recruitment(participant_id="survey_code")
+"""The parameter of SONA Systems; the address of the ending returns it as {survey_code}, for credit."""
 
 
 class Ending(Declaration):

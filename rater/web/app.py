@@ -69,11 +69,12 @@ def _add_desk(app: Flask) -> None:
         downloads,
         invitations,
         preview,
+        recruit,
         studies,
     )
 
     preview.init_app(app, create_app)
-    pages = (access, dashboard, downloads, invitations, preview, studies)
+    pages = (access, dashboard, downloads, invitations, preview, recruit, studies)
     for desk_blueprint in dict.fromkeys(page.blueprint for page in pages):  # the login has one of its own
         app.register_blueprint(desk_blueprint)
 

@@ -97,7 +97,15 @@ def test_axe_finds_nothing_on_the_desk_and_nothing_is_wider_than_the_screen(
         assert page.title() == "Log in"
         found += violations(page)
         context.add_cookies([cookie])
-        for url in (f"{address}/desk", study, f"{study}?sort=-at", f"{study}/move/paused", f"{study}/invite"):
+        moved = f"{study}/move/paused"
+        for url in (
+            f"{address}/desk",
+            study,
+            f"{study}?sort=-at",
+            moved,
+            f"{study}/recruit",
+            f"{study}/invite",
+        ):
             page.goto(url)
             found += violations(page)
             too_wide += [url] if page.evaluate("document.documentElement.scrollWidth") > width else []
@@ -131,6 +139,24 @@ def test_a_study_s_page_updates_itself_and_keeps_the_focus(
         expect(page.locator(".raters tbody th")).to_have_text("c0ffeec0")
         expect(page.locator(".comments li")).to_have_text("<b>bold</b> words")
         expect(page.get_by_role("link", name="Pause")).to_be_focused()
+
+
+def test_a_button_copies_the_link_for_raters(
+    browse: Callable[..., Any], address: str, cookie: dict[str, str]
+) -> None:
+    with browse() as context:
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=address)
+        context.add_cookies([cookie])
+        page = context.new_page()
+        page.goto(f"{address}/desk/studies/a_study/recruit")
+        button = page.get_by_role("button", name="Copy Link to give to raters")
+        button.click()
+
+        expect(button).to_have_text("Copied")
+        expect(page.get_by_role("status")).to_have_text("Link to give to raters: copied.")
+        expect(page.get_by_label("Link to give to raters", exact=True)).to_have_value(
+            page.evaluate("navigator.clipboard.readText()")
+        )
 
 
 def test_without_a_script_the_desk_works(

@@ -302,6 +302,7 @@ NOT_VOUCHED_FOR = {
     "questionnaire_answer": "answers about raters can be deleted alone",
     "network_count": "counters that are deleted after a day, from which no result is computed",
     "tally": "a counter, from which no result is computed",
+    "unfilled_parameter": "a counter, from which no result is computed",
     "token": "logins",
     "answer.id": "answers are digested in their order, not by their numbers",
     "event.id": "the order of the log is its sequence",

@@ -159,6 +159,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("study_id", "kind", name=op.f("tally_key")),
     )
     op.create_table(
+        "unfilled_parameter",
+        sa.Column("study_id", sa.Integer(), nullable=False, comment="The study visited."),
+        sa.Column("parameter", sa.String(), nullable=False, comment="Name of the link's parameter."),
+        sa.Column(
+            "reason",
+            sa.String(),
+            nullable=False,
+            comment="Reason: absent, blank, template (a placeholder that was not filled in), nothing (a word "
+            "such as undefined) or malformed.",
+        ),
+        sa.Column("n", sa.Integer(), nullable=False, comment="Number of visits."),
+        sa.Column("last_at", sa.DateTime(), nullable=False, comment="Time of the latest visit, in UTC."),
+        sa.CheckConstraint(
+            "reason IN ('absent', 'blank', 'template', 'nothing', 'malformed')",
+            name=op.f("unfilled_parameter_reason_is_known"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["study.id"], name=op.f("unfilled_parameter_refers_to_study_by_study_id")
+        ),
+        sa.PrimaryKeyConstraint("study_id", "parameter", "reason", name=op.f("unfilled_parameter_key")),
+    )
+    op.create_table(
         "network_count",
         sa.Column("study_id", sa.Integer(), nullable=False, comment="The study begun."),
         sa.Column(
@@ -666,6 +688,7 @@ def downgrade() -> None:
     op.drop_table("rater")
     op.drop_table("attention_check")
     op.drop_table("network_count")
+    op.drop_table("unfilled_parameter")
     op.drop_table("tally")
     op.drop_index(op.f("item_by_study_id"), table_name="item")
     op.drop_table("item")

@@ -180,6 +180,28 @@ class Tally(RatingBase):
     n: Mapped[int] = column("Number of visits.")
 
 
+class UnfilledParameter(RatingBase):
+    """Number of visits by links in which a parameter named nobody; the value is not stored."""
+
+    __tablename__ = "unfilled_parameter"
+    __table_args__ = (
+        CheckConstraint(
+            "reason IN ('absent', 'blank', 'template', 'nothing', 'malformed')",
+            name="unfilled_parameter_reason_is_known",
+        ),
+    )
+
+    study_id: Mapped[int] = column("The study visited.", ForeignKey("study.id"), primary_key=True)
+    parameter: Mapped[str] = column("Name of the link's parameter.", primary_key=True)
+    reason: Mapped[str] = column(
+        "Reason: absent, blank, template (a placeholder that was not filled in), nothing (a word such as "
+        "undefined) or malformed.",
+        primary_key=True,
+    )
+    n: Mapped[int] = column("Number of visits.")
+    last_at: Mapped[datetime] = column("Time of the latest visit, in UTC.", UtcDateTime)
+
+
 class NetworkCount(RatingBase):
     """Number of booklets assigned to one network in one hour; deleted after a day."""
 

@@ -105,6 +105,7 @@ class StudyPage(DeskPage):
     preview_url: str
     invite_url: str
     """Empty where nobody can come any more, and for a monitor."""
+    recruit_url: str
     download_url: str
     raters_url: str
     progress_url: str
@@ -217,6 +218,7 @@ def study_page(
         else url_for("rater.landing", slug=study.slug, _external=True),
         preview_url=_url("make_preview", name),
         invite_url=_url("invite", name) if state.takes_raters and may_change else "",
+        recruit_url=_url("recruit", name),
         download_url=_url("download_answers", name),
         raters_url=_url("download_raters", name),
         progress_url=_url("progress", name),

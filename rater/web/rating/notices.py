@@ -16,6 +16,7 @@ from rater.store.engine import writing
 from rater.store.rating.counts import Turned, count_visitor
 from rater.store.rating.sessions import RaterSession
 from rater.store.rating.studies import PublishedStudy
+from rater.store.rating.unfilled_links import count_unfilled
 from rater.study.state import State
 from rater.study.visit import Ending, LeavingReason
 from rater.web import rate_limits, security
@@ -33,7 +34,10 @@ _SAME_MESSAGE_S = 60
 
 
 def note_unnamed(study: PublishedStudy, unnamed: Mapping[str, Unnamed]) -> None:
-    """Report a link whose parameters name nobody. Costs an insert, once an hour for an address."""
+    """Report a link whose parameters name nobody.
+
+    Costs an insert and one for each parameter, once an hour for an address.
+    """
     names = ", ".join(f"{name} is {reason}" for name, reason in unnamed.items())
     _note(
         study,
@@ -41,6 +45,7 @@ def note_unnamed(study: PublishedStudy, unnamed: Mapping[str, Unnamed]) -> None:
         visitor=rate_limits.network_of_request(),
         message=f"a visitor used a link that does not identify them: {names}. Check the link on the "
         "recruitment site.",
+        unnamed=unnamed,
     )
 
 
@@ -65,7 +70,14 @@ def note_busy_network(study: PublishedStudy, *, visitor: str) -> None:
     )
 
 
-def _note(study: PublishedStudy, why: Turned, *, visitor: str, message: str) -> None:
+def _note(
+    study: PublishedStudy,
+    why: Turned,
+    *,
+    visitor: str,
+    message: str,
+    unnamed: Mapping[str, Unnamed] | None = None,
+) -> None:
     if running().settings.is_preview:
         return
     # once a minute, and not who it was
@@ -75,6 +87,7 @@ def _note(study: PublishedStudy, why: Turned, *, visitor: str, message: str) -> 
     if study.state is State.OPEN and running().is_first(visit, within_s=_SAME_VISITOR_S):
         with writing(running().engine) as session:
             count_visitor(session, study.id, why)
+            count_unfilled(session, study.id, unnamed or {}, now=running().settings.now())
 
 
 def _why_no_cookie() -> str:

@@ -27,7 +27,8 @@ with disposing(create_rating(url)) as rating, writing(rating) as session:
 client = create_app(settings).test_client()
 client.set_cookie("rater-desk", token, path="/desk")
 study = "/desk/studies/a_study"
-paths = ("/desk", study, f"{study}/progress.json", f"{study}/answers.csv", f"{study}/invite")
+pages = ("progress.json", "answers.csv", "invite", "recruit")
+paths = ("/desk", study, *(f"{study}/{page}" for page in pages))
 seen = [client.get(path).status_code for path in paths]
 seen.append(client.get("/desk/login").status_code)
 made = client.post(f"{study}/preview").headers["Location"]
@@ -61,7 +62,7 @@ def test_the_desk_loads_and_opens_nothing_that_could_unblind_it(
 
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
-    assert found["seen"] == [200] * 8
+    assert found["seen"] == [200] * 9
     rating = rating_url.removeprefix("sqlite:///")
     assert all(path == rating or path.startswith(f"{previews}/") for path in found["opened"])
     loaded = [name for name in found["modules"] if name.startswith(UNBLINDING)]
