@@ -66,7 +66,7 @@ def write_shards(folder: Path, study: Study, n_shards: int) -> None:
     cells: dict[int, list[Cell]] = {}
     for cell in list_generated(study):
         cells.setdefault(numbers[cell.prompt_index, cell.sample], []).append(cell)
-    with patch.object(os, "fsync"):  # the files are made up, and may be lost
+    with patch.object(os, "fsync"):  # a lost file is written again
         for number, own in cells.items():
             shard = Shard(number, n_shards)
             with ShardFile(
