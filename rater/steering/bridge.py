@@ -13,7 +13,7 @@ from torch import nn
 
 from rater.embedded_model import EMBEDDED_MODEL, embedded_model_path, quietly
 from rater.errors import ModelError, nearest
-from rater.steering.prompts import require_bos, token_ids
+from rater.steering.prompts import new_text, require_bos, token_ids
 
 with quietly():  # its imports warn and print
     from huggingface_hub import HfApi
@@ -47,7 +47,7 @@ def load_model(
             device's memory, or has an architecture that cannot be steered.
     """
     name = str(name_or_path)
-    source = _source(name)
+    source = model_source(name)
     where = find_device(device)
     try:
         with quietly():
@@ -185,15 +185,7 @@ def to_text(model: TransformerBridge, prompt_ids: list[int], new_ids: list[int])
 
     They are decoded together with their prompt, since some tokenizers drop the first space of a text.
     """
-    options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
-    prompt = str(model.tokenizer.decode(prompt_ids, **options))
-    whole = str(model.tokenizer.decode(prompt_ids + new_ids, **options))
-    # A prompt that ends within a multi-byte character is not a prefix of the whole text.
-    return (
-        whole.removeprefix(prompt)
-        if whole.startswith(prompt)
-        else str(model.tokenizer.decode(new_ids, **options))
-    )
+    return new_text(model.tokenizer, prompt_ids, new_ids)
 
 
 def stop_tokens(model: TransformerBridge) -> frozenset[int]:
@@ -219,7 +211,12 @@ def context_length(model: TransformerBridge) -> int:
     return int(model.cfg.n_ctx)
 
 
-def _source(name: str) -> str:
+def model_source(name: str) -> str:
+    """Return the folder of the embedded model, and other names as they are.
+
+    Raises:
+        ModelError: the embedded model is not installed.
+    """
     if name != EMBEDDED_MODEL:
         return name
     path = embedded_model_path()

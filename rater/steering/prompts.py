@@ -92,6 +92,17 @@ def token_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
     return ids if ids[:1] == [bos] else [bos, *ids]
 
 
+def new_text(tokenizer: "PreTrainedTokenizerBase", prompt_ids: Sequence[int], new_ids: Sequence[int]) -> str:
+    """Return new tokens as text, decoded together with their prompt; see `bridge.to_text`."""
+
+    def decode(ids: Sequence[int]) -> str:
+        return str(tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    prompt, whole = decode(prompt_ids), decode([*prompt_ids, *new_ids])
+    # A prompt that ends within a multi-byte character is not a prefix of the whole text.
+    return whole.removeprefix(prompt) if whole.startswith(prompt) else decode(new_ids)
+
+
 def require_bos(tokenizer: "PreTrainedTokenizerBase", model: str) -> None:
     """Check that a tokenizer has a BOS token. Qwen's has none: the experimenter has to choose one.
 

@@ -100,6 +100,10 @@ class SteeringVector:
         """Return the number of positions with an activation of their own."""
         return len(self.activations)
 
+    def to(self, device: torch.device | str) -> "SteeringVector":
+        """Return the vector with its activations on a device."""
+        return replace(self, activations=self.activations.to(device))
+
     def norms(self) -> Float[Tensor, " pos"]:
         """Return the L2 norm at each position."""
         norms: Tensor = torch.linalg.vector_norm(self.activations, dim=-1)

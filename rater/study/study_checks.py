@@ -47,11 +47,19 @@ def require_hook_points(study: Study, n_layers: int | None) -> None:
     Raises:
         StudyError: If a hook point is not valid; with the place, the arm, and what is valid.
     """
+    for place, at in declared_hook_points(study):
+        _require_hook_point(f"{place}: {at!r}", at, n_layers, study.model)
+
+
+def declared_hook_points(study: Study) -> Iterator[tuple[str, int | str]]:
+    """Yield the place in the study file, with the arm, and the layer or hook point of each addition.
+
+    Vector files have hook points that are known only when the file is read.
+    """
     for place, arm in _steered_arms(study):
         for index, addition in enumerate(arm.additions):
             for field, at in _hook_points(addition):
-                where = f"{place}[{index}].{field} (arm {arm.name!r}): {at!r}"
-                _require_hook_point(where, at, n_layers, study.model)
+                yield f"{place}[{index}].{field} (arm {arm.name!r})", at
 
 
 def _steered_arms(study: Study) -> Iterator[tuple[str, Steered]]:

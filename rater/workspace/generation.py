@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rater.embedded_model import count_layers
+from rater.errors import ModelError
 from rater.generate.completion_store import SealedStore
 from rater.generate.engines.protocol import EngineName
 from rater.generate.estimate import (
@@ -77,6 +78,7 @@ class GenerationOptions:
 
     Attributes:
         engine: The engine that generates.
+        tensor_parallel: GPUs that share each layer of the model; only with the engine vllm.
         batch_size: Completions that are decoded together; None chooses by the study.
         device: Device of the model, such as ``cpu`` or ``cuda:1``; None takes a GPU where there is one.
         dtype: Type of the weights: float32, bfloat16 or float16; None keeps the checkpoint's.
@@ -85,6 +87,7 @@ class GenerationOptions:
     """
 
     engine: EngineName = EngineName.TORCH
+    tensor_parallel: int = 1
     batch_size: int | None = None
     device: str | None = None
     dtype: str | None = None
@@ -93,7 +96,7 @@ class GenerationOptions:
 
     def rows_of(self, n_completions: int) -> int:
         """Return how many of some completions are decoded together."""
-        return min(self.batch_size or default_batch_size(n_completions), n_completions)
+        return min(self.batch_size or default_batch_size(n_completions, self.engine), n_completions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +125,8 @@ def load_engine(name: str, options: GenerationOptions) -> "GenerationEngine":
     Raises:
         ModelError: what runs it is not installed, or it cannot be loaded.
     """
+    if options.engine == EngineName.VLLM:
+        return _load_vllm(name, options)
     import torch
 
     from rater.generate.engines.torch_engine import TorchEngine
@@ -129,6 +134,37 @@ def load_engine(name: str, options: GenerationOptions) -> "GenerationEngine":
 
     dtype = None if options.dtype is None else getattr(torch, options.dtype)
     return TorchEngine(load_model(name, device=options.device, dtype=dtype))
+
+
+def _load_vllm(name: str, options: GenerationOptions) -> "GenerationEngine":
+    from rater.generate.engines.vllm_engine import VllmEngine
+
+    engine = VllmEngine(name, dtype=options.dtype, tensor_parallel=options.tensor_parallel)
+    if options.device not in {None, engine.device}:
+        msg = (
+            f"The device is {options.device!r}, but the vLLM that is installed runs on {engine.device}. "
+            "Leave --device out; the variable CUDA_VISIBLE_DEVICES chooses among several GPUs."
+        )
+        raise ModelError(msg)
+    return engine
+
+
+def require_engine(study: Study, options: GenerationOptions) -> None:
+    """Check that the chosen engine can generate a study, before a model is loaded.
+
+    Raises:
+        ModelError: it cannot; with what and why.
+    """
+    if options.engine == EngineName.VLLM:
+        from rater.generate.engines.vllm_mapping import require_mappable
+
+        require_mappable(study)
+    elif options.tensor_parallel > 1:
+        msg = (
+            f"tensor_parallel is {options.tensor_parallel}, but the engine torch runs a model on one device. "
+            "Use --engine vllm, or leave it out."
+        )
+        raise ModelError(msg)
 
 
 def generate_study(
@@ -156,7 +192,7 @@ def generate_study(
         RaterError: the study, its model, a file of external completions or a database is not usable.
     """
     load = load or (lambda name: load_engine(name, options))
-    _require_usable(databases, study)
+    _require_usable(databases, study, options)
     with GenerationLock(databases.sealed_url, study.name) as lock:
         # the model is loaded before anything is thrown away or saved: one that is missing must cost nothing
         loaded = _load_first(databases.sealed_url, study, load, restart=options.restart)
@@ -210,7 +246,7 @@ def _find_same_texts(sealed_url: str, study: Study) -> tuple[str, ...]:
 
 def describe_generation(databases: Databases, study: Study, options: GenerationOptions) -> Iterator[str]:
     """Describe what a run would generate, with which models, and roughly what it takes; generate nothing."""
-    _require_usable(databases, study)
+    _require_usable(databases, study, options)
     missing = look(databases.sealed_url, study, restart=options.restart)
     by_model: Mapping[str, list[Cell]] = cells_by_model(study, missing.cells)
     generated_here = [cell for cells in by_model.values() for cell in cells]
@@ -229,6 +265,7 @@ def describe_generation(databases: Databases, study: Study, options: GenerationO
             name,
             cells,
             batch_size=options.rows_of(len(cells)),
+            engine=options.engine,
             device=options.device,
             dtype=options.dtype,
         )
@@ -239,11 +276,12 @@ def describe_generation(databases: Databases, study: Study, options: GenerationO
             yield f"  Warning: {lack}"
 
 
-def _require_usable(databases: Databases, study: Study) -> None:
-    """Refuse a study whose key is lost, or whose additions the model does not have or that add nothing."""
+def _require_usable(databases: Databases, study: Study, options: GenerationOptions) -> None:
+    """Refuse a study whose key is lost, or that the model or the engine cannot generate as declared."""
     require_key(databases.sealed_url, databases.rating_url, study.name)
     require_hook_points(study, count_layers(study.model))
     require_effects(study)
+    require_engine(study, options)
 
 
 def generate_cells(

@@ -23,6 +23,7 @@ from rater.workspace.generation import (
     ShowProgress,
     generate_cells,
     load_engine,
+    require_engine,
     show_nothing,
 )
 
@@ -68,6 +69,7 @@ def generate_shard(
         raise StateError(msg)
     require_hook_points(study, count_layers(study.model))
     require_effects(study)
+    require_engine(study, options)
     path = shard_path(into, study.name, shard)
     cells = list_shard(study, shard)
     with ShardFile(path, ShardHeader(study.name, study.hash, shard)) as file:

@@ -20,6 +20,7 @@ class EngineName(StrEnum):
     """Engines that can generate a study."""
 
     TORCH = "torch"
+    VLLM = "vllm"
 
 
 class GenerationEngine(Protocol):
