@@ -173,6 +173,8 @@ def _open_to_everybody(published: PublishedStudy) -> PublishedStudy:
     ]
     opened: dict[str, object] = {
         "invited_only": False,
+        "devices": None,
+        "least_seconds": None,
         "recruitment": shown.recruitment and shown.recruitment.model_copy(update={"required": False}),
         "screening": tuple(each.model_copy(update={"accepted": each.options}) for each in shown.screening),
         # with every answer accepted nobody fails, and feedback on practice is crawled too

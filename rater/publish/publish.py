@@ -36,25 +36,25 @@ from rater.study.study import Study
 _CONFOUNDS_FIELD = "confounds"
 
 
-def open_study(rating_url: str, name: str, *, now: datetime) -> str:
+def open_study(rating_url: str, name: str, *, now: datetime, by: str | None = None) -> str:
     """Open a study to raters; return the log's new head.
 
     Raises:
         StateError: the study is not published, open already, or unblinded.
     """
-    return _move(rating_url, name, State.OPEN, now=now)
+    return _move(rating_url, name, State.OPEN, now=now, by=by)
 
 
-def pause_study(rating_url: str, name: str, *, now: datetime) -> str:
+def pause_study(rating_url: str, name: str, *, now: datetime, by: str | None = None) -> str:
     """Pause a study; return the log's new head.
 
     Raises:
         StateError: the study is not open.
     """
-    return _move(rating_url, name, State.PAUSED, now=now)
+    return _move(rating_url, name, State.PAUSED, now=now, by=by)
 
 
-def close_study(rating_url: str, name: str, *, now: datetime) -> str:
+def close_study(rating_url: str, name: str, *, now: datetime, by: str | None = None) -> str:
     """Close a study; return the log's new head.
 
     All answers are in a SQLite file itself then, unless the disk has no room for them: then they stay in its
@@ -63,7 +63,7 @@ def close_study(rating_url: str, name: str, *, now: datetime) -> str:
     Raises:
         StateError: the study is not published, closed already, or unblinded.
     """
-    head = _move(rating_url, name, State.CLOSED, now=now)
+    head = _move(rating_url, name, State.CLOSED, now=now, by=by)
     with disposing(open_rating(rating_url)) as rating, contextlib.suppress(DatabaseError):
         empty_wal(rating)
     return head
@@ -79,9 +79,9 @@ def read_head(rating_url: str, name: str) -> str:
         return read_events(session, EventRow, get_study(session, name).id)[-1].hash
 
 
-def _move(rating_url: str, name: str, state: State, *, now: datetime) -> str:
+def _move(rating_url: str, name: str, state: State, *, now: datetime, by: str | None) -> str:
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
-        return move_study(session, name, state, at=now)
+        return move_study(session, name, state, at=now, **({} if by is None else {"by": by}))
 
 
 @contextlib.contextmanager

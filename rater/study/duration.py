@@ -30,7 +30,7 @@ def describe_duration(seconds: float) -> str:
 
 
 def seconds_per_trial(protocol: Protocol, n_words: float, *, n_questions: int) -> float:
-    """Estimate the seconds that one trial takes.
+    """Estimate the seconds that one trial takes, at least those that the study requires.
 
     Args:
         protocol: The protocol, with its dimensions.
@@ -38,7 +38,8 @@ def seconds_per_trial(protocol: Protocol, n_words: float, *, n_questions: int) -
         n_questions: The number of dimensions that a trial asks; if not all, each is asked equally often.
     """
     asked = [_seconds_per_answer(dimension) for dimension in protocol.dimensions]
-    return _reading_s(n_words) + n_questions * sum(asked) / len(asked)
+    estimated = _reading_s(n_words) + n_questions * sum(asked) / len(asked)
+    return max(estimated, protocol.least_seconds or 0.0)
 
 
 def seconds_around_trials(protocol: Protocol, *, n_trials: int, words_per_trial: float) -> float:

@@ -28,6 +28,7 @@ from rater.study.visit import BlindingQuestion, Endings, Recruitment, ScreeningQ
 Revising = Literal["all", "last", "none"]
 Rendering = Literal["plain", "markdown"]
 Reasoning = Literal["hidden", "folded", "shown"]
+Devices = Literal["desktop", "phone"]
 TrialNoun = Literal["text", "pair", "group"]
 """The noun for a trial: one text, a pair of texts, or a group of several."""
 MAX_FINAL_COMMENT = 5_000
@@ -90,6 +91,13 @@ class Protocol(Declaration):
     """The answers that a rater may change before the end: all, only the last one, or none. (rater)"""
     auto_advance: bool = False
     """Go to the next trial as soon as an answer is chosen; for studies with one question. (rater)"""
+    least_seconds: Annotated[float, Field(gt=0, le=600)] | None = None
+    """Seconds for which a trial must be shown before its first answer is accepted; None for no limit. The
+    server counts from the answer before it. (rater)"""
+    read_to_end: bool = False
+    """Accept an answer only when the end of each text was on the screen; needs JavaScript. (rater)"""
+    devices: Devices | None = None
+    """Devices with which a rater can start: "desktop" or "phone" (with tablets); None for all. (rater)"""
     break_every: Annotated[int, Field(ge=1)] | None = None
     """Number of trials between two breaks; None for no breaks. (rater)"""
     blinding: BlindingQuestion | None = None

@@ -27,7 +27,7 @@ class DataCollection(DatabasePair):
         """
         from rater.publish.publish import open_study
 
-        return open_study(self.rating_url, name, now=utc_now())
+        return open_study(self.rating_url, name, now=utc_now(), by=user_for_log(None))
 
     def pause(self, name: str) -> str:
         """Take no answers for now, and return the log's new head.
@@ -37,7 +37,7 @@ class DataCollection(DatabasePair):
         """
         from rater.publish.publish import pause_study
 
-        return pause_study(self.rating_url, name, now=utc_now())
+        return pause_study(self.rating_url, name, now=utc_now(), by=user_for_log(None))
 
     def close(self, name: str) -> "Account":
         """Take no more answers, and account for every rater.
@@ -48,7 +48,7 @@ class DataCollection(DatabasePair):
         from rater.admin.status import account_for
         from rater.publish.publish import close_study
 
-        close_study(self.rating_url, name, now=utc_now())
+        close_study(self.rating_url, name, now=utc_now(), by=user_for_log(None))
         return account_for(self.rating_url, name, now=utc_now())
 
     def studies(self) -> "Listing":

@@ -216,7 +216,7 @@ class Workspace(DataCollection, Preservation):
 
         published = publish_study(self.sealed_url, self.rating_url, name, now=utc_now(), audit=audit)
         if not hold:
-            open_study(self.rating_url, name, now=utc_now())
+            open_study(self.rating_url, name, now=utc_now(), by=user_for_log(None))
             published = find_published(self.rating_url, name) or published
         return published
 

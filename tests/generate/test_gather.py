@@ -1,5 +1,7 @@
 import json
+from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,14 +10,15 @@ from sqlalchemy import select
 from rater.errors import StateError
 from rater.generate.freeze import freeze, list_cells
 from rater.generate.gather import gather
-from rater.generate.shards import Shard
+from rater.generate.shard_file import ShardFile, ShardHeader, shard_path
+from rater.generate.shards import Shard, list_shard
 from rater.store.engine import disposing, reading
 from rater.store.sealed.completions import read_cells
 from rater.store.sealed.compute import ComputeUse, read_compute
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.schema import CompletionRow
 from rater.study.study import Study
-from tests.generate.shards import NOW, VERSIONS, completion, write_shard, write_shards
+from tests.generate.shards import NOW, USE, VERSIONS, completion, write_shard, write_shards
 
 
 def test_all_shards_together_are_the_whole_study(study: Study, sealed_url: str, tmp_path: Path) -> None:
@@ -165,3 +168,24 @@ def test_shards_of_two_gpus_of_one_kind_are_gathered(study: Study, sealed_url: s
         write_shard(tmp_path, study, Shard(number, 2), versions=versions)
 
     assert gather(sealed_url, study, tmp_path, now=NOW).n_shards == 2
+
+
+def test_a_gathered_completion_keeps_the_time_when_it_was_saved(
+    study: Study, sealed_url: str, tmp_path: Path
+) -> None:
+    shard = Shard(1, 1)
+    cells = list_shard(study, shard)
+    later = NOW + timedelta(minutes=5)
+    with ShardFile(
+        shard_path(tmp_path, study.name, shard), ShardHeader(study.name, study.hash, shard)
+    ) as file:
+        file.save([completion(cell) for cell in cells[:2]], VERSIONS, now=NOW)
+        file.save([completion(cell) for cell in cells[2:]], VERSIONS, now=later)
+        file.end_run(len(cells), VERSIONS, USE, now=later)
+        file.end()
+
+    gather(sealed_url, study, tmp_path, now=later)
+
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        saved = Counter(session.scalars(select(CompletionRow.created_at)))
+    assert saved == {NOW: 2, later: len(cells) - 2}

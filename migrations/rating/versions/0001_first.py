@@ -152,7 +152,7 @@ def upgrade() -> None:
             "kind",
             sa.String(),
             nullable=False,
-            comment="Reason: declined, no_cookie, unfilled_link or busy_network.",
+            comment="Reason: declined, no_cookie, unfilled_link, busy_network or wrong_device.",
         ),
         sa.Column("n", sa.Integer(), nullable=False, comment="Number of visits."),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("tally_refers_to_study_by_study_id")),

@@ -27,6 +27,8 @@ class Turned(StrEnum):
     """Their link did not name them: a placeholder, or nothing, was where the identifier belongs."""
     BUSY_NETWORK = "busy_network"
     """Many raters had begun from the same network on that day."""
+    WRONG_DEVICE = "wrong_device"
+    """They came with a device that the study does not admit."""
 
 
 def count_visitor(session: Session, study_id: int, why: Turned) -> None:
@@ -64,6 +66,9 @@ _TURNED_AWAY = {
     Turned.BUSY_NETWORK: (
         "from a network that started half of the booklets within a day. For a lab, serve with "
         "--one-network, or use personal links."
+    ),
+    Turned.WRONG_DEVICE: (
+        "with a device that the study does not admit (`devices`). Name the device on the recruitment site."
     ),
 }
 

@@ -175,7 +175,7 @@ class Tally(RatingBase):
 
     study_id: Mapped[int] = column("The study visited.", ForeignKey("study.id"), primary_key=True)
     kind: Mapped[str] = column(
-        "Reason: declined, no_cookie, unfilled_link or busy_network.", primary_key=True
+        "Reason: declined, no_cookie, unfilled_link, busy_network or wrong_device.", primary_key=True
     )
     n: Mapped[int] = column("Number of visits.")
 

@@ -24,6 +24,7 @@ from rater.store.rating.studies import PublishedStudy
 from rater.study.state import State
 from rater.study.visit import GuessChoice
 from rater.web.desk import access
+from rater.web.desk.log_lines import LogLine, log_lines
 from rater.web.desk.page import DeskPage, blueprint, find_or_404, render, rights
 from rater.web.desk.studies import offered_transitions
 from rater.web.desk.widgets import (
@@ -44,7 +45,6 @@ _REPORT = "report.html"
 _REPORT_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
 )
-_LOG_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,6 @@ class LifecycleStep:
     n: int
     lost: str
     """Raters who did not reach the next step, in words; may be empty."""
-
-
-@dataclass(frozen=True)
-class LogLine:
-    """A row of the study's log."""
-
-    at: datetime
-    kind: str
-    hash: str
 
 
 @dataclass(frozen=True)
@@ -116,6 +107,10 @@ class StudyPage(DeskPage):
     version: str
     """Changes with any number on the page."""
     figures: tuple[Figure, ...]
+    attention: tuple[str, ...]
+    """Flags of raters and failed attention checks, in a sentence each."""
+    attention_url: str
+    """The table of raters, with flags first."""
     turned_away: tuple[str, ...]
     """Visitors who could not begin, with the reason and what to do, in a sentence each."""
     steps: tuple[LifecycleStep, ...]
@@ -199,11 +194,11 @@ def study_page(
     is_masked = not state.is_unblinded
     actions = [
         Action(_url("confirm", name, state=each.target), each.label)
-        for each in offered_transitions(state)
+        for each in sorted(offered_transitions(state), key=lambda each: each.target is State.CLOSED)
         if may_change
     ]
     is_under_way = state is State.OPEN and seen.watched.n_finished < seen.watched.n_booklets
-    primary = actions[0] if actions and not state.is_over and not is_under_way else None
+    primary = _primary(actions, seen) if not state.is_over and not is_under_way else None
     return StudyPage(
         title=study.protocol.title,
         user=user,
@@ -227,6 +222,8 @@ def study_page(
         actions=tuple(action for action in actions if action != primary),
         version=seen.version,
         figures=_figures(seen),
+        attention=describe_attention(seen.raters),
+        attention_url=f"{_url('study', name, sort='flags')}#raters",
         turned_away=seen.watched.turned_away,
         steps=_steps(seen),
         # up to now while raters can come, else up to the last of them
@@ -237,11 +234,15 @@ def study_page(
         raters=rater_lines(seen.raters, order),
         comments=tuple(map(sanitize_for_display, counts.read_comments(session, study.id))),
         guesses=() if is_masked else _guesses(session, study),
-        log=tuple(
-            LogLine(event.at, event.kind, event.hash)
-            for event in read_events(session, EventRow, study.id)[: -_LOG_LINES - 1 : -1]
-        ),
+        log=log_lines(read_events(session, EventRow, study.id)),
     )
+
+
+def _primary(actions: Sequence[Action], seen: Overview) -> Action | None:
+    """Choose the usual next action: the last one, to close the study, where an open study is complete."""
+    if not actions:
+        return None
+    return actions[-1 if seen.study.state is State.OPEN else 0]
 
 
 def _url(view: str, name: str, *, state: str | None = None, sort: str | None = None) -> str:
@@ -283,6 +284,24 @@ def _steps(seen: Overview) -> tuple[LifecycleStep, ...]:
         came = f"{seen.n_came_by_invitation} arrived"
         steps.insert(0, LifecycleStep("Invited", seen.n_invited, came))
     return tuple(steps)
+
+
+def describe_attention(raters: Sequence[WatchedRater]) -> tuple[str, ...]:
+    """Describe the flags of raters and their attention checks, in a sentence each; empty without raters."""
+    if not raters:
+        return ()
+    n_flagged = sum(bool(rater.flags) for rater in raters)
+    by_flag = Counter(flag for rater in raters for flag in rater.flags)
+    named = ", ".join(f"{flag} {n}" for flag, n in sorted(by_flag.items()))
+    of = f"{n_flagged} of {len(raters)} raters"
+    sentences = [f"{of} {'has' if n_flagged == 1 else 'have'} flags{f': {named}' if named else ''}."]
+    n_checks = sum(rater.n_checks for rater in raters)
+    if n_checks:
+        n_passed = sum(rater.n_checks_passed for rater in raters)
+        n_failing = sum(rater.n_checks_passed < rater.n_checks for rater in raters)
+        who = f"{n_failing} rater{'s' * (n_failing != 1)} failed at least one"
+        sentences.append(f"Attention checks: {n_passed} of {n_checks} passed; {who}.")
+    return tuple(sentences)
 
 
 def _places_left(seen: Overview) -> tuple[CountRow, ...]:

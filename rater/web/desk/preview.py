@@ -12,23 +12,28 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 from flask import Flask, Response, abort, current_app, redirect, request, url_for
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
+from rater.errors import FullError
 from rater.store.engine import disposing, reading, writing
 from rater.store.rating.open import create_rating
 from rater.store.rating.publication import insert_study, read_booklets, read_checks, read_items
+from rater.store.rating.sessions import new_token
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.state import State
 from rater.web.desk import access
 from rater.web.desk.page import DeskPage, Right, blueprint, find_or_404, needs, render
-from rater.web.security import CONTENT_SECURITY_POLICY
+from rater.web.desk.preview_pages import PreviewChoice, find_page, list_pages, put_rater
+from rater.web.security import CONTENT_SECURITY_POLICY, TOKEN_COOKIE, is_secure, keep_token
 from rater.web.settings import WebSettings, running
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -37,6 +42,8 @@ _MAX_COPIES = 20
 _KEPT_S = 6 * 3600.0
 _MAX_OPEN = 4
 _EXTENSION = "rater-previews"
+_STYLE_SHEET = re.compile(r'(<link rel="stylesheet" href="[^"?]*\.css)"')
+_DARK = re.compile(r"\(prefers-color-scheme: ?dark\)")
 
 # an argument, since the application imports the desk
 AppFactory = Callable[[WebSettings], Flask]
@@ -156,6 +163,22 @@ def _remove_old(folder: Path) -> None:
                 file.unlink(missing_ok=True)
 
 
+_SCHEME_COOKIE = "rater-preview-scheme"
+_SCHEMES = {"device": "As on this device", "light": "Light", "dark": "Dark"}
+_WIDTHS = {"full": "Full width", "phone": "Phone (390 px)"}
+_AT = re.compile(r"(consent|rest/[0-9]{1,4})")
+_POSITION = re.compile(r" *([0-9]{1,4}) *")
+
+
+@dataclass(frozen=True)
+class PreviewOption:
+    """One of the choices of how a preview is shown."""
+
+    value: str
+    label: str
+    is_chosen: bool
+
+
 @dataclass(frozen=True)
 class PreviewPage(DeskPage):
     """A study as a rater sees it, in a frame."""
@@ -164,6 +187,12 @@ class PreviewPage(DeskPage):
 
     user: str
     frame_url: str
+    width: str
+    """full or phone."""
+    widths: tuple[PreviewOption, ...]
+    schemes: tuple[PreviewOption, ...]
+    pages: tuple[PreviewChoice, ...]
+    jump_url: str
     back_url: str
     again_url: str
 
@@ -180,21 +209,88 @@ def make_preview(name: str) -> AnyResponse:
 
 @blueprint.get("/studies/<name>/preview/<key>")
 def show_preview(name: str, key: str) -> AnyResponse:
-    """Show a copy in a frame. Costs one query."""
+    """Show a copy in a frame, as wide as a phone or in another theme where asked. Costs one query."""
     with reading(running().engine) as session:
         found = find_or_404(session, name)
     if not has_copy(name, key):
         return redirect(url_for("desk.study", name=name), 303)
+    width = _choose(request.args.get("width"), _WIDTHS)
+    scheme = _choose(request.args.get("scheme", request.cookies.get(_SCHEME_COOKIE)), _SCHEMES)
+    at = request.args.get("at", "")
+    rest = f"s/{found.slug}" + (f"/{at}" if _AT.fullmatch(at) else "")
     page = PreviewPage(
         title=f"Preview: {found.protocol.title}",
         user=access.user().name,
-        frame_url=url_for("desk.walk", name=name, key=key, rest=f"s/{found.slug}"),
+        frame_url=url_for("desk.walk", name=name, key=key, rest=rest),
+        width=width,
+        widths=_options(_WIDTHS, width),
+        schemes=_options(_SCHEMES, scheme),
+        pages=list_pages(found.protocol),
+        jump_url=url_for("desk.jump", name=name, key=key, width=width),
         back_url=url_for("desk.study", name=name),
         again_url=url_for("desk.make_preview", name=name),
     )
     response = Response(render(page), mimetype="text/html")
     response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; frame-src 'self'"
+    response.set_cookie(
+        _SCHEME_COOKIE,
+        scheme,
+        path=url_for("desk.studies"),
+        httponly=True,
+        secure=is_secure(),
+        samesite="Strict",
+    )
     return response
+
+
+def _choose(sent: str | None, valid: Mapping[str, str]) -> str:
+    """Return a choice that was sent, or the first one."""
+    return sent if sent is not None and sent in valid else next(iter(valid))
+
+
+def _options(valid: Mapping[str, str], chosen: str) -> tuple[PreviewOption, ...]:
+    return tuple(PreviewOption(value, label, value == chosen) for value, label in valid.items())
+
+
+@blueprint.post("/studies/<name>/preview/<key>/jump")
+@needs(Right.SEE)
+def jump(name: str, key: str) -> AnyResponse:
+    """Open a preview at a page, as a new rater. Costs one query here, and up to 16 in the copy.
+
+    Where all booklets of the copy are used up, another copy is made.
+    """
+    now = running().settings.now()
+    with reading(running().engine) as session:
+        found = find_or_404(session, name)
+        step = find_page(found.protocol, request.form.get("page", ""))
+        number = _POSITION.fullmatch(request.form.get("position", "1") or "1")
+        if step is None or number is None:
+            abort(400)
+        if not has_copy(name, key):
+            key = make_copy(session, found, now=now)
+        token = new_token()
+        try:
+            place = put_rater(_engine_of(name, key), step, int(number[1]), token=token, now=now)
+        except FullError:
+            key = make_copy(session, found, now=now)
+            place = put_rater(_engine_of(name, key), step, int(number[1]), token=token, now=now)
+    at = {"consent": "consent", "rest": f"rest/{place.position}"}.get(place.step)
+    width = _choose(request.args.get("width"), _WIDTHS)
+    response = redirect(url_for("desk.show_preview", name=name, key=key, width=width, at=at), 303)
+    path = url_for("desk.walk", name=name, key=key, rest=f"s/{found.slug}")
+    if place.step == "consent":
+        response.delete_cookie(TOKEN_COOKIE, path=path)
+    else:
+        keep_token(response, token, path=path)
+    return response
+
+
+def _engine_of(name: str, key: str) -> Engine:
+    """Return the engine of the app of a copy."""
+    copies = current_app.extensions[_EXTENSION]
+    assert isinstance(copies, _OpenCopies)  # noqa: S101 (put there by `init_app`)
+    file = _file(name, key)
+    return cast("Engine", copies.get(file.name, file).extensions["rater"].engine)
 
 
 @blueprint.route("/studies/<name>/previews/<key>/<path:rest>", methods=["GET", "POST"])
@@ -205,4 +301,21 @@ def walk(name: str, key: str, rest: str) -> AnyResponse:
         abort(404)
     mount = url_for("desk.walk", name=name, key=key, rest="")
     copies = current_app.extensions[_EXTENSION]
-    return serve_copy(copies, _file(name, key), rest, mount.removeprefix(request.script_root))
+    response = serve_copy(copies, _file(name, key), rest, mount.removeprefix(request.script_root))
+    return _in_scheme(response, request.cookies.get(_SCHEME_COOKIE, ""))
+
+
+def _in_scheme(response: AnyResponse, scheme: str) -> AnyResponse:
+    """Show a copy in the theme that was chosen, whatever the device prefers.
+
+    A style sheet is kept by the browser, so one of a theme has an address of its own.
+    """
+    if scheme in {"light", "dark"} and response.status_code == 200:
+        text = response.get_data(as_text=True)
+        if response.mimetype == "text/html":
+            response.set_data(_STYLE_SHEET.sub(rf'\1?scheme={scheme}"', text))
+        elif response.mimetype == "text/css":
+            media = "all" if scheme == "dark" else "not all"
+            text = _DARK.sub(media, text).replace("color-scheme: light dark", f"color-scheme: {scheme}")
+            response.set_data(text)
+    return response

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from rater.errors import DatabaseError
 from rater.store.engine import empty_wal, reading, writing
 from rater.store.rating import counts
+from rater.store.rating.monitoring import RaterStatus, rater_status
 from rater.store.rating.rights import studies_granted
 from rater.store.rating.studies import list_studies, move_study
 from rater.study.state import State, Transition, transitions_from
@@ -91,6 +92,10 @@ class ConfirmPage(DeskPage):
 
     user: str
     description: str
+    warning: str
+    """Raters whom closing would interrupt, in a sentence; may be empty."""
+    pause_url: str
+    """The page to pause the study instead; empty where there is nobody to interrupt."""
     post_url: str
     button: str
     back_url: str
@@ -99,15 +104,27 @@ class ConfirmPage(DeskPage):
 @blueprint.get("/studies/<name>/move/<state>")
 @needs(Right.CHANGE)
 def confirm(name: str, state: str) -> str:
-    """Show the effects of a change of state, before it is made. Costs one query."""
+    """Show the effects of a change of state, before it is made. Costs up to two queries."""
+    now = running().settings.now()
     with reading(running().engine) as session:
         published = find_or_404(session, name)
-    transition = find_transition(published.state, state) or abort(404)
+        transition = find_transition(published.state, state) or abort(404)
+        n_rating = 0
+        if transition.target is State.CLOSED and published.state is State.OPEN:
+            raters = counts.read_raters(session, published.id)
+            statuses = [rater_status(rater, now=now, is_over=False) for rater in raters]
+            n_rating = statuses.count(RaterStatus.UNDER_WAY)
+    warning = (
+        f"{n_rating} rater{' is' if n_rating == 1 else 's are'} rating now and could not finish. "
+        "To keep their places, pause the study instead."
+    )
     return render(
         ConfirmPage(
             title=f"{transition.label}: {published.protocol.title}",
             user=access.user().name,
             description=transition.description,
+            warning=warning if n_rating else "",
+            pause_url=url_for("desk.confirm", name=name, state=State.PAUSED) if n_rating else "",
             post_url=url_for("desk.move", name=name, state=state),
             button=transition.label,
             back_url=url_for("desk.study", name=name),

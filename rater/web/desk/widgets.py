@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rater.store.rating.monitoring import WatchedRater
 from rater.study.duration import describe_duration
 
-ORDERS = ("came", "status", "at", "pace", "checks", "flags")
+ORDERS = ("flags", "checks", "status", "at", "pace", "came")
 DEFAULT_ORDER = "came"
 _REVERSED = "-"
 _ID_CHARACTERS = 8
@@ -36,8 +36,8 @@ class Strip:
     description: str
     """The chart in a sentence, for users who cannot see it."""
     bars: tuple[ChartBar, ...]
-    first: str
-    last: str
+    first: datetime
+    last: datetime
     most: str
 
 
@@ -81,8 +81,8 @@ def strip(came_at: Sequence[datetime], *, now: datetime) -> Strip | None:
             f"at most {most} per {each}."
         ),
         bars=bars,
-        first=_moment(begin),
-        last=_moment(now),
+        first=begin,
+        last=now,
         most=f"each bar: {each}; highest: {most}",
     )
 
@@ -102,12 +102,12 @@ class RaterLine:
     """A rater in the table."""
 
     id: str
-    came: datetime
+    flags: str
+    checks: str
     status: str
     at: str
     pace: str
-    checks: str
-    flags: str
+    came: datetime
 
 
 @dataclass(frozen=True)
@@ -127,15 +127,16 @@ class _Column(NamedTuple):
     is_number: bool
 
 
+# flags and checks first: a phone shows no more than three columns
 _COLUMNS = {
-    "came": _Column("Arrived (UTC)", lambda rater: (rater.consented_at,), is_number=False),
-    "status": _Column("Status", lambda rater: (rater.status,), is_number=False),
-    "at": _Column("{Trials} rated", lambda rater: (rater.n_answered,), is_number=True),
-    "pace": _Column("Seconds per {trial}", lambda rater: (rater.seconds_a_text or 0.0,), is_number=True),
+    "flags": _Column("Flags", lambda rater: (-len(rater.flags), rater.flags), is_number=False),
     "checks": _Column(
         "Checks passed", lambda rater: (rater.n_checks_passed - rater.n_checks,), is_number=True
     ),
-    "flags": _Column("Flags", lambda rater: (-len(rater.flags), rater.flags), is_number=False),
+    "status": _Column("Status", lambda rater: (rater.status,), is_number=False),
+    "at": _Column("{Trials} rated", lambda rater: (rater.n_answered,), is_number=True),
+    "pace": _Column("Seconds per {trial}", lambda rater: (rater.seconds_a_text or 0.0,), is_number=True),
+    "came": _Column("Arrived", lambda rater: (rater.consented_at,), is_number=False),
 }
 
 
@@ -175,12 +176,12 @@ def rater_lines(raters: Sequence[WatchedRater], order: str) -> tuple[RaterLine, 
     return tuple(
         RaterLine(
             id=rater.id[:_ID_CHARACTERS],
-            came=rater.consented_at,
+            flags=", ".join(rater.flags) or "–",
+            checks=f"{rater.n_checks_passed} of {rater.n_checks}" if rater.n_checks else "–",
             status=rater.status,
             at=f"{rater.n_answered} of {rater.n_trials}",
             pace="–" if rater.seconds_a_text is None else f"{rater.seconds_a_text:.1f}",
-            checks=f"{rater.n_checks_passed} of {rater.n_checks}" if rater.n_checks else "–",
-            flags=", ".join(rater.flags) or "–",
+            came=rater.consented_at,
         )
         for rater in in_order
     )

@@ -133,19 +133,26 @@ def _welcome(slug: str, code: str | None) -> str:
         return render(_framed_page(visit))
     if visit.unnamed and visit.arrival.invitation is None:
         notices.note_unnamed(visit.study, visit.unnamed)
+    if visit.is_open and visit.known is None and notices.wrong_device(visit) is not None:
+        notices.note_wrong_device(visit.study)
     return render(page)
 
 
 def _welcome_page(session: Session, visit: Visit) -> Page:
     if visit.known is not None:
         return _return_page(visit, has_ended=sessions.has_ended(session, visit.known))
-    notice = notices.not_takeable(visit) or _not_invited(session, visit)
+    notice = notices.not_takeable(visit) or _kept_out(session, visit)
     if notice is not None:
         return notice
     offer = raters.read_offer(session, visit.study.id, _limits(visit))
     if offer is None:
         return notices.full(visit)
     return _landing_page(visit, with_shown_length(session, visit.study, offer))
+
+
+def _kept_out(session: Session, visit: Visit) -> Page | None:
+    """Return the notice for a newcomer whose device or link the study does not admit."""
+    return notices.wrong_device(visit) or _not_invited(session, visit)
 
 
 def _not_invited(session: Session, visit: Visit) -> Page | None:
@@ -194,7 +201,7 @@ def consent(slug: str) -> AnyResponse | str:
     with reading(running().engine) as session:
         visit = find_newcomer(session, slug, request.args)
         flow.require(visit, Place("consent"))
-        is_let_in = not visit.known and _not_invited(session, visit) is None
+        is_let_in = not visit.known and _kept_out(session, visit) is None
         if not is_let_in or not places.has_free_booklet(session, visit.study.id, _limits(visit)):
             return redirect(flow.landing_url(visit), 303)  # which explains it
     protocol = visit.protocol
@@ -240,7 +247,7 @@ def start(slug: str) -> AnyResponse:
         visit = find_newcomer(session, slug, request.args)
         if visit.known is None:
             flow.require(visit, Place("start"))
-            if not expected or _not_invited(session, visit) is not None:
+            if not expected or _kept_out(session, visit) is not None:
                 return redirect(flow.landing_url(visit), 303)  # which explains it
     if token is None or _mark(token) != expected:
         notices.note_no_cookie(visit.study, visitor=expected[:_MARK_LENGTH])

@@ -23,6 +23,7 @@ from rater.web import rate_limits, security
 from rater.web.language import gettext as _
 from rater.web.language import ngettext
 from rater.web.rating import flow
+from rater.web.rating.devices import is_admitted
 from rater.web.rating.flow import Place
 from rater.web.rating.page import Frame, NoticePage, frame_of, way_out
 from rater.web.rating.request_context import Visit, is_person_known
@@ -184,6 +185,35 @@ def not_invited(visit: Visit, *, is_invitation: bool) -> NoticePage | None:
             _("If you see this page again, please contact the researchers."),
         )
     return None
+
+
+def wrong_device(visit: Visit) -> NoticePage | None:
+    """Return the notice for a device that the study does not admit; None if it does. Costs nothing."""
+    devices = visit.study.protocol.devices
+    if running().settings.is_preview or is_admitted(request, devices):
+        return None
+    if devices == "phone":
+        return _notice(
+            visit,
+            _("This study can only be taken on a phone or a tablet."),
+            _("Please open your link on a phone or a tablet. Nothing was stored, and no place was taken."),
+        )
+    return _notice(
+        visit,
+        _("This study can only be taken on a computer."),
+        _("Please open your link on a computer. Nothing was stored, and no place was taken."),
+    )
+
+
+def note_wrong_device(study: PublishedStudy) -> None:
+    """Report a device that the study does not admit. Costs an insert, once an hour for an address."""
+    _note(
+        study,
+        Turned.WRONG_DEVICE,
+        visitor=rate_limits.network_of_request(),
+        message=f"a visitor came with a device that the study does not admit (devices is "
+        f"{study.protocol.devices!r}).",
+    )
 
 
 def no_cookie(visit: Visit, *, again_url: str) -> NoticePage:

@@ -1,7 +1,7 @@
 """Shared parts of rater-facing pages: the frame, and the link back to the recruitment site."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -29,6 +29,8 @@ class WayOut:
     url: str | None = None
     leads_on: bool = False
     """True if the page itself goes to the address after a while."""
+    is_preview: bool = False
+    """True in the desk's preview, which names the address and does not leave."""
 
     @classmethod
     def of(cls, ending: Ending, identifiers: Mapping[str, str], *, leads_on: bool = True) -> "WayOut":
@@ -53,8 +55,8 @@ def way_out(visit: Visit, ending: Ending, *, leads_on: bool = True) -> WayOut:
     if ending.placeholders and visit.rater_session is not None:
         with reading(running().engine) as session:
             identifiers = read_identifiers(session, visit.rater_session.rater_id)
-    # in the desk's preview the other site would not show itself in a frame
-    return WayOut.of(ending, identifiers, leads_on=leads_on and not running().settings.is_preview)
+    way = WayOut.of(ending, identifiers, leads_on=leads_on)
+    return replace(way, is_preview=running().settings.is_preview)
 
 
 @dataclass(frozen=True)

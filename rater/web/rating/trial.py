@@ -65,6 +65,14 @@ class TrialPage(Page):
     auto_advances: bool
     may_change: bool
     """True if an answer can be changed after it is sent."""
+    is_answered: bool
+    """True if the trial was answered before, and so was read."""
+    least_seconds: float | None
+    """The time for which the trial must be shown before it is answered; None for no limit."""
+    seconds_left: int
+    """The part of that time which was left when an answer was sent too early; else 0."""
+    reads_to_end: bool
+    """True if the end of each text must have been on the screen."""
     proof: str
     """That the submission id is from this rater's page, for `rater recover`."""
 
@@ -95,6 +103,7 @@ def trial_page(
     *,
     dimensions: Sequence[Dimension],
     given: Mapping[str, FormAnswer],
+    seconds_left: int = 0,
 ) -> TrialPage:
     """Make a trial's page.
 
@@ -104,6 +113,7 @@ def trial_page(
         view: The trial.
         dimensions: What it asks.
         given: What was given on them so far: stored, drafted, or just sent.
+        seconds_left: How much too early the answers were sent.
     """
     assert visit.token is not None  # noqa: S101 (a session is found by it)
     submission_id, token_digest = new_submission_id(), digest(visit.token)
@@ -131,6 +141,10 @@ def trial_page(
         may_go_back=view.position > first_revisable(rater_session, protocol.revising),
         auto_advances=protocol.auto_advance,
         may_change=protocol.revising != "none",
+        is_answered=view.position <= rater_session.n_answered,
+        least_seconds=protocol.least_seconds,
+        seconds_left=seconds_left,
+        reads_to_end=protocol.read_to_end,
         proof=prove(token_digest, submission_id, view.position),
     )
 
@@ -151,11 +165,19 @@ class _Read:
     view: trials.TrialView
     dimensions: tuple[Dimension, ...]
     given: Mapping[str, FormAnswer]
+    seconds_left: int = 0
 
     def page(self, visit: Visit) -> str:
         """Make the page."""
         return render(
-            trial_page(visit, self.rater_session, self.view, dimensions=self.dimensions, given=self.given)
+            trial_page(
+                visit,
+                self.rater_session,
+                self.view,
+                dimensions=self.dimensions,
+                given=self.given,
+                seconds_left=self.seconds_left,
+            )
         )
 
 
@@ -193,7 +215,9 @@ def answer(slug: str, position: int) -> AnyResponse:
         sent = read_trial_form(request.form, dimensions)
         taken = _take(session, visit, rater_session, position, sent=sent, turn=turn)
         if taken.outcome == "incomplete":
-            taken = replace(taken, read=_read(session, visit, position, sent.given))
+            read = _read(session, visit, position, sent.given)
+            seconds_left = seconds_too_early(visit, rater_session, position) if sent.is_complete else 0
+            taken = replace(taken, read=replace(read, seconds_left=seconds_left))
         elif by_script and taken.outcome == "saved" and taken.place.step == "trial":
             assert taken.place.position is not None  # noqa: S101 (a trial has one)
             next_trial = None if turn is None else turn.next_trial
@@ -229,6 +253,18 @@ def rest(slug: str, position: int) -> str:
     )
 
 
+def seconds_too_early(visit: Visit, rater_session: RaterSession, position: int) -> int:
+    """Return how many seconds too early the first answer to a trial comes; 0 where it may be stored.
+
+    A trial is shown after the answer to the one before it, so the time since then is at least as long as the
+    trial was shown. The browser sends nothing that this relies on.
+    """
+    least = visit.protocol.least_seconds
+    if least is None or position <= rater_session.n_answered:
+        return 0
+    return max(0, ceil(least - (visit.now - rater_session.last_seen_at).total_seconds()))
+
+
 def _take(
     session: Session,
     visit: Visit,
@@ -242,7 +278,7 @@ def _take(
     revising = visit.protocol.revising
     if sent.goes_back and (not sent.is_complete or revising != "all"):
         return _Taken(visit, "drafted", flow.next_place(visit, position, goes_back=True))
-    if not sent.is_complete:
+    if not sent.is_complete or seconds_too_early(visit, rater_session, position):
         return _Taken(visit, "incomplete", Place("trial", position))
     submission = trials.Submission(sent.submission_id, position, sent.judgements, sent.timing)
     try:

@@ -1,6 +1,8 @@
 // Keep a study's page true while it is open: ask for its numbers, and where one has changed, for the page.
 // Without this the page is as true as when it was loaded.
 
+import { showLocalTimes } from "./local-times.js";
+
 const EVERY_MS = 5000;
 const MAX_WAIT_MS = 60000;
 
@@ -12,6 +14,7 @@ const renew = async () => {
   const answer = await fetch(location.href);
   if (!answer.ok || answer.redirected) return location.reload();
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
+  showLocalTimes(fresh); // before it is shown, so that no time changes under the reader's eyes
   const focused = document.activeElement?.closest("#live a[href], #live button, #live summary");
   const same = (element) => element.tagName === focused.tagName && element.textContent === focused.textContent;
   const isOpen = live().querySelector("details").open;
@@ -46,4 +49,5 @@ const refresh = async () => {
   setTimeout(refresh, wait);
 };
 
+showLocalTimes(document);
 setTimeout(refresh, EVERY_MS);

@@ -8,6 +8,7 @@ import { enhanceUnable, firstMissing, focusFirst, listenToPresses, lock, pointAt
 import { send } from "./sending.js";
 import { enhanceSliders } from "./slider.js";
 import { noteRequest, noteShown, writeTiming } from "./timing.js";
+import { explainWait, mustWait, startWaiting } from "./waiting.js";
 
 const SAVING_NOTICE_MS = 300;
 const UNTIL_DOWNLOAD_MS = 60_000;
@@ -23,6 +24,7 @@ let nSubmissions = 0; // how many different answers this page has tried to send
 let failingSince = null;
 let turnedAt = -Infinity;
 let showKeys = () => {};
+let isWanted = false; // to continue, from before the text could have been read
 
 function start() {
   const shown = form();
@@ -39,6 +41,10 @@ function start() {
   shown.addEventListener("input", noteChange);
   shown.addEventListener("change", noteChange);
   noteShown();
+  isWanted = false;
+  startWaiting(shown, () => {
+    if (isWanted && shown.dataset.atOnce && !firstMissing(shown)) proceed();
+  });
   focusFirst(shown);
   if (hasDraft && !waiting) showStatus(words("draft"));
 }
@@ -222,6 +228,10 @@ document.addEventListener("submit", (event) => {
   const isForward = event.submitter?.value !== "back";
   if (isForward && firstMissing(form()) && hasJustTurned()) return;
   if (isForward && pointAtMissing(form())) return;
+  if (isForward && mustWait()) {
+    isWanted = true;
+    return explainWait(form());
+  }
   const go = isForward ? "next" : "back";
   if (save) return;
   if (isSending) queued = go;

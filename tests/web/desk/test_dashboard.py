@@ -1,7 +1,9 @@
 """Times and counts at the desk are in units that fit them."""
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from rater.store.engine import disposing, writing
+from rater.store.rating.monitoring import RaterStatus, WatchedRater
 from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.publication import NewTrial
 from rater.store.rating.schema import Comment, Guess, Rater, StudyRow
@@ -19,7 +22,8 @@ from rater.study.protocol import Protocol
 from rater.study.scales import Pairwise
 from rater.study.state import State
 from rater.study.visit import BlindingQuestion
-from tests.web.desk.conftest import soup, unblind
+from rater.web.desk.dashboard import describe_attention
+from tests.web.desk.conftest import NOW, soup, unblind
 from tests.web.desk.conftest import words as words_of
 
 STUDY = "/desk/studies/a_study"
@@ -109,6 +113,58 @@ def test_the_numbers_come_as_json_and_say_when_the_page_is_old(
     assert shown["data-version"] == before["version"] != after["version"]
     assert before["numbers"] == {"n_finished": "0", "n_rated": "0", "median_minutes": "–", "drop_out": "–"}
     assert after["numbers"]["n_finished"] == "1"
+
+
+def test_flags_and_checks_come_before_the_charts_and_first_in_the_table(
+    ada: FlaskClient, add_raters: AddRaters
+) -> None:
+    add_raters(3, 1, shown_ms=100)
+
+    found = soup(ada.get(STUDY))
+
+    assert words_of(found, "section[aria-labelledby=attention] li") == [
+        "2 of 2 raters have flags: very fast 2."
+    ]
+    assert [str(each.get("aria-labelledby")) for each in found.select("section")][:2] == ["attention", "flow"]
+    assert words_of(found, ".raters thead th")[:3] == ["Rater", "Flags", "Checks passed"]
+    assert found.select_one("section[aria-labelledby=attention] a[href*='sort=flags']") is not None
+
+
+def test_failed_attention_checks_are_counted() -> None:
+    rater = WatchedRater(
+        id="a" * 32,
+        consented_at=NOW,
+        status=RaterStatus.FINISHED,
+        n_answered=4,
+        n_trials=4,
+        seconds_a_text=3.0,
+        n_checks_passed=1,
+        n_checks=2,
+        flags=(),
+    )
+
+    assert describe_attention([rater, replace(rater, n_checks_passed=2)]) == (
+        "0 of 2 raters have flags.",
+        "Attention checks: 3 of 4 passed; 1 rater failed at least one.",
+    )
+    assert describe_attention([]) == ()
+
+
+def test_times_are_marked_for_the_script_and_in_utc_without_it(
+    ada: FlaskClient, add_raters: AddRaters
+) -> None:
+    add_raters(3)
+
+    found = soup(ada.get(STUDY))
+
+    times = found.select("time[data-local]")
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", str(each["datetime"])) for each in times)
+    assert words_of(found, ".raters tbody time") == ["03 Feb 03:05 UTC"]
+    assert words_of(found, "#zone") == ["Times are in UTC."]
+
+
+def test_a_study_s_page_has_its_short_name(ada: FlaskClient) -> None:
+    assert "Short name: a_study" in " ".join(soup(ada.get(STUDY)).get_text(" ").split())
 
 
 def test_comments_are_shown_as_text(ada: FlaskClient, add_raters: AddRaters, rating_url: str) -> None:

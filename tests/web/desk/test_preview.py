@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from rater.study.protocol import Protocol
 
 STUDY = "/desk/studies/a_study"
 Rows = Callable[[str], list[tuple[object, ...]]]
@@ -108,3 +111,93 @@ def test_old_previews_make_room(
         ada.post(f"{STUDY}/preview")
 
     assert sorted(path.suffix for path in (tmp_path / "previews").iterdir()) == [".db", ".db"]
+
+
+JUMPS = {
+    "consent": "/consent",
+    "screening": "/screening",
+    "instructions": "/instructions",
+    "practice": "/practice/1",
+    "trial": "/trial/2",
+    "rest": "/rest/2",
+    "finish": "/finish",
+    "guesses": "/guesses",
+    "comment": "/comment",
+    "thanks": "/thanks",
+    "ended": "/ended",
+}
+
+
+@pytest.fixture
+def whole_url(ada: FlaskClient, publish_study: Callable[..., str], whole: Protocol) -> str:
+    """The address of a preview of a study with every kind of page."""
+    publish_study(slug="whole", name="whole", shown=whole)
+    return str(ada.post("/desk/studies/whole/preview").headers["Location"])
+
+
+def frame_of(ada: FlaskClient, url: str) -> TestResponse:
+    src = str(BeautifulSoup(ada.get(url).text, "html.parser").select("iframe")[0]["src"])
+    return ada.get(src, follow_redirects=True)
+
+
+def test_a_preview_can_be_opened_at_each_of_its_pages(ada: FlaskClient, whole_url: str) -> None:
+    offered = BeautifulSoup(ada.get(whole_url).text, "html.parser").select("#page option")
+    assert [str(each["value"]) for each in offered] == list(JUMPS)
+
+    reached = {}
+    for step in JUMPS:
+        sent = ada.post(f"{whole_url}/jump", data={"page": step, "position": "2"})
+        page = frame_of(ada, sent.headers["Location"])
+        reached[step] = page.request.path.partition("/s/whole")[2]
+
+    assert reached == JUMPS
+
+
+def test_a_jump_continues_when_the_booklets_of_the_copy_are_used_up(ada: FlaskClient, whole_url: str) -> None:
+    url, seen = whole_url, set()
+    for _ in range(5):  # the study has three booklets
+        sent = ada.post(f"{url}/jump", data={"page": "trial", "position": "99"})
+        assert sent.status_code == 303
+        url = sent.headers["Location"].partition("?")[0]
+        seen.add(url)
+        assert frame_of(ada, sent.headers["Location"]).request.path.endswith("/trial/3")
+
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("form", [{"page": "nothing"}, {"page": "rest"}, {"page": "trial", "position": "x"}])
+def test_a_page_that_the_study_lacks_is_refused(ada: FlaskClient, form: dict[str, str]) -> None:
+    made = ada.post(f"{STUDY}/preview").headers["Location"]
+
+    assert ada.post(f"{made}/jump", data=form).status_code == 400
+
+
+def test_the_end_of_a_preview_names_the_address_and_does_not_lead_there(
+    ada: FlaskClient, whole_url: str
+) -> None:
+    sent = ada.post(f"{whole_url}/jump", data={"page": "thanks"})
+
+    page = BeautifulSoup(frame_of(ada, sent.headers["Location"]).text, "html.parser")
+
+    would_lead = " ".join(page.select("#would-lead")[0].get_text(" ").split())
+    assert would_lead.startswith(
+        "This is a preview. In the study, this page continues to example.org by itself"
+    )
+    assert would_lead.endswith("https://example.org/done")
+    assert page.select("#onward, #countdown, a[href^='http']") == []
+    assert page.select("#code")[0].get_text() == "DONE-1"
+
+
+def test_a_preview_is_shown_as_wide_as_a_phone_and_in_the_dark(ada: FlaskClient, whole_url: str) -> None:
+    page = BeautifulSoup(ada.get(f"{whole_url}?width=phone&scheme=dark").text, "html.parser")
+    frame = page.select("iframe")[0]
+    sheets = BeautifulSoup(ada.get(str(frame["src"])).text, "html.parser").select("link[rel=stylesheet]")
+    css = [ada.get(str(sheet["href"])).text for sheet in sheets]
+
+    assert "frame-phone" in frame["class"]
+    assert [str(each["value"]) for each in page.select("option[selected]")] == ["phone", "dark"]
+    assert len(css) == 2  # ours, and the study's accent
+    assert all("prefers-color-scheme" not in text and "@media all" in text for text in css)
+    assert "color-scheme: dark" in css[0]
+    ada.get(f"{whole_url}?scheme=device")
+    assert "scheme=" not in ada.get(str(frame["src"])).text

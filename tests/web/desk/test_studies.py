@@ -8,7 +8,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from tests.web.desk.conftest import soup, unblind, words
+from rater.store.engine import disposing, writing
+from rater.store.rating.open import create_rating
+from rater.store.rating.schema import Rater
+from tests.web.desk.conftest import NOW, soup, unblind, words
 
 STUDY = "/desk/studies/a_study"
 
@@ -63,6 +66,24 @@ def test_the_only_primary_button_is_what_comes_next(
     unblind(rating_url)
     assert words(soup(ada.get(STUDY)), ".primary") == []
     assert "Invite" not in words(soup(ada.get(STUDY)), "a.button")  # nobody can come any more
+
+
+def test_pause_comes_before_close_and_closing_names_the_raters_whom_it_interrupts(
+    ada: FlaskClient, add_raters: AddRaters, rating_url: str
+) -> None:
+    buttons = words(soup(ada.get(STUDY)), ".actions .button")
+    assert buttons.index("Pause") < buttons.index("Close the study")
+    assert words(soup(ada.get(f"{STUDY}/move/closed")), ".masked") == []
+    add_raters(0)
+    with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
+        session.query(Rater).one().consented_at = NOW
+
+    found = soup(ada.get(f"{STUDY}/move/closed"))
+
+    assert words(found, ".masked") == [
+        "1 rater is rating now and could not finish. To keep their places, pause the study instead."
+    ]
+    assert words(found, ".actions .button") == ["Close the study", "Pause instead", "Cancel"]
 
 
 @pytest.mark.parametrize("to", ["published", "unblinded", "open", "nonsense"])

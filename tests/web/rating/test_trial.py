@@ -319,3 +319,55 @@ def test_a_text_to_compare_with_is_above_the_rated_one_and_is_not_taken_for_it(
     assert reference.select_one(".rated").get_text().endswith(" it rained <b>.")
     assert reference.select_one(".prompt").get_text() == rating.soup.select(".prompt")[-1].get_text()
     assert rated.get_text() not in reference.get_text()
+
+
+@pytest.fixture
+def unhurried(visitor: Visit, publish_study: Publish, protocol: Protocol) -> Any:
+    """Somebody at the first text of a study whose texts must be shown for 20 seconds."""
+    shown = protocol.model_copy(update={"least_seconds": 20.0, "read_to_end": True})
+    slug = publish_study(slug="unhurried", name="unhurried", shown=shown)
+    return visitor(slug).open().follow().press("agree").press()
+
+
+def test_an_answer_before_the_least_time_is_not_stored_and_is_kept_on_the_page(
+    unhurried: Any, clock: Any, rows: Rows
+) -> None:
+    clock.now += timedelta(seconds=8.5)
+
+    unhurried.press(**{"answer.happiness": "4"})
+
+    assert (unhurried.page.status_code, unhurried.at) == (422, "/trial/1")
+    assert "Please take more time to read. You can continue in 12 seconds." in unhurried.text
+    assert [str(each["value"]) for each in unhurried.soup.select("input[checked]")] == ["4"]
+    assert rows("SELECT count(*) FROM answer") == [(0,)]
+    clock.now += timedelta(seconds=12)
+    assert unhurried.press(**{"answer.happiness": "4"}).at == "/trial/2"
+    assert rows("SELECT position, value FROM answer") == [(1, 4.0)]
+
+
+def test_the_time_counts_from_the_answer_before_whatever_the_browser_claims(
+    unhurried: Any, clock: Any
+) -> None:
+    clock.now += timedelta(seconds=60)
+    assert unhurried.press(**{"answer.happiness": "4"}).at == "/trial/2"
+
+    clock.now += timedelta(seconds=1)
+    assert unhurried.press(**{"answer.happiness": "2"}, shown_ms="90000").page.status_code == 422
+
+
+def test_an_answer_may_be_changed_at_once(unhurried: Any, clock: Any, rows: Rows) -> None:
+    clock.now += timedelta(seconds=60)
+    unhurried.press(**{"answer.happiness": "4"})
+
+    unhurried.open("/trial/1").press(**{"answer.happiness": "5"})
+
+    assert rows("SELECT revision, value FROM answer ORDER BY id") == [(1, 4.0), (2, 5.0)]
+
+
+def test_the_page_tells_the_script_what_to_wait_for(unhurried: Any) -> None:
+    form = unhurried.soup.select_one("#answers")
+
+    assert form["data-least"] == "20.0"
+    assert form["data-to-end"] == "Please read to the end of the text before you continue."
+    assert "data-answered" not in form.attrs
+    assert unhurried.soup.select_one("#wait[hidden]") is not None

@@ -1,0 +1,1 @@
+"""Run independent tasks in this process, in several processes of this machine, or on a Ray cluster."""
