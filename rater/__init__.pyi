@@ -34,6 +34,7 @@ from .study.scales import BestWorst as BestWorst
 from .study.scales import Choose as Choose
 from .study.scales import Likert as Likert
 from .study.scales import Number as Number
+from .study.scales import OddOneOut as OddOneOut
 from .study.scales import Pairwise as Pairwise
 from .study.scales import Ranking as Ranking
 from .study.scales import Slider as Slider

@@ -30,7 +30,7 @@ from rater.study.study import Study
 
 # The conventional targets of power (Cohen 1988, Statistical Power Analysis for the Behavioral Sciences).
 TARGETS = (0.8, 0.9)
-PERCENTAGE_POINTS = "percentage points"
+PERCENTAGE_POINTS, ODD_TEXTS_FOUND = "percentage points", "of odd texts found"
 # Sizes to compare, as multiples of the planned one.
 _RATERS = (0.5, 1, 2, 4)
 _PROMPTS = (0.5, 1, 2, 3)
@@ -98,6 +98,8 @@ class PowerPlan:
 def default_points(study: Study) -> float:
     """Return the default difference to plan for: an eighth of the scale, from end to end.
 
+    Of odd-one-out trials it is the proportion correct above chance, .125: 46% of odd texts are found.
+
     Choices run from −1 (always the other) to 1, so theirs is 0.25.
     """
     judged = study.simulated_as(study.primary)
@@ -112,6 +114,8 @@ def is_of_shares(study: Study) -> bool:
 
 def unit_of(study: Study) -> str:
     """Return the unit in which differences are printed; shares, from −1 to 1, are so in percentage points."""
+    if study.has_odd_text:
+        return ODD_TEXTS_FOUND
     return PERCENTAGE_POINTS if is_of_shares(study) else study.primary_dimension.scale.scored.answer_unit
 
 
@@ -298,7 +302,13 @@ def _assign(study: Study, design: Design, rng: np.random.Generator) -> list[_Ass
 
 
 def _texts_of(trial: Trial, arms: tuple[int, ...]) -> list[tuple[CompletionIndex, CompletionIndex | None]]:
-    """Return all texts of a group with an arm of the contrast, or the one text or pair of such arms."""
+    """Return all texts of a group with an arm of the contrast, or the one text or pair of such arms.
+
+    Of an odd-one-out trial with both arms it is the odd text.
+    """
+    if trial.has_odd_text:
+        odd = [text for text in trial.shown if trial.arms.count(text.arm) == 1]
+        return [(odd[0], None)] if set(trial.arms) == set(arms) else []
     if len(trial.shown) > 2:
         return [] if set(trial.arms).isdisjoint(arms) else [(text, None) for text in trial.shown]
     if not set(trial.arms) <= set(arms):
@@ -310,6 +320,7 @@ def _texts_of(trial: Trial, arms: tuple[int, ...]) -> list[tuple[CompletionIndex
 def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
     """Assign the design's booklets and keep the trials of the contrast on the primary dimension."""
     arms = tuple(study.arm_names.index(name) for name in study.contrast)
+    has_groups = design.n_texts > 2 and not design.has_odd_text
     assigned = _assign(study, design, rng)
     if not assigned:
         msg = f"No booklet of {design.n_raters} × {design.n_prompts} has a trial of the primary contrast."
@@ -325,7 +336,7 @@ def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
 
     def number(completion: CompletionIndex) -> int:
         arm, n_arms = int(completion.arm == arms[0]), 2
-        if design.n_texts > 2:  # texts of other arms, too
+        if has_groups:  # texts of other arms, too
             arm, n_arms = completion.arm, design.n_arms
         return (completion.prompt * n_arms + arm) * design.n_samples + completion.sample
 
@@ -339,9 +350,7 @@ def _trials(study: Study, design: Design, rng: np.random.Generator) -> Trials:
             if design.n_texts == 2
             else None
         ),
-        in_contrast=np.array([text.arm in arms for _, _, text, _ in assigned])
-        if design.n_texts > 2
-        else None,
+        in_contrast=np.array([text.arm in arms for _, _, text, _ in assigned]) if has_groups else None,
         place=np.array([place for _, place, *_ in assigned]),
     )
 
@@ -391,6 +400,11 @@ def plan_concept_power(
         raise StudyError(msg)
     if given.drop_out:
         msg = f"drop_out is {given.drop_out:g}; the power over concepts is that of complete studies: 0"
+        raise StudyError(msg)
+    if study.has_odd_text:
+        msg = (
+            "dimensions are OddOneOut(…); the power over concepts is simulated for trials of one text or two"
+        )
         raise StudyError(msg)
     if study.n_texts > 2:
         msg = (

@@ -119,7 +119,7 @@ def _item_columns(columns: Iterable[str]) -> list[str]:
 def _frame(rows: list[AnswerRow], protocol: Protocol) -> pd.DataFrame:
     table = export.answer_table(rows, protocol)
     frame = pd.DataFrame(table.rows, columns=list(table.columns))
-    whole = (*_WHOLE, *export.rank_columns(protocol.n_texts))
+    whole = (*_WHOLE, *export.rank_columns(protocol.n_texts, has_ranks=protocol.has_ranks))
     return frame.astype(dict.fromkeys(whole, "Int64"))
 
 

@@ -163,6 +163,8 @@ def _hypotheses(study: Study) -> Iterator[str]:
     verb = {"text": "rated", "pair": "preferred", "group": "ranked"}[study.trial_noun] + " differently"
     if dimension.scale.chance is not None:
         verb = "recognised differently often"
+    if dimension.scale.has_odd_text:
+        verb = "told apart more or less often than by guessing (1/3 of odd-one-out trials)"
     yield (
         f"Primary hypothesis: on {_named(dimension)}, texts of arm "
         f"`{first}` and texts of arm `{second}` are {verb}. The claim is about "
@@ -218,7 +220,8 @@ def _design(study: Study) -> Iterator[str]:
     shows = {
         "text": "texts",
         "pair": "pairs of texts of two arms",
-        "group": f"groups of {study.n_texts} texts of different arms",
+        "group": f"groups of {study.n_texts} texts "
+        + ("of two arms, one of which has one text" if study.has_odd_text else "of different arms"),
     }[study.trial_noun]
     extras = [
         f"{n} {noun}"
@@ -231,6 +234,8 @@ def _design(study: Study) -> Iterator[str]:
     equally = (
         "each prompt once, in one arm; the arms of a prompt are divided evenly between raters, by chance"
         if design.arms_per_prompt == "one"
+        else "with each two arms, and each of them as the odd one, equally often within each prompt"
+        if design.has_odd_text
         else "with each arm equally often within each prompt"
     )
     more = f", and in addition {' and '.join(extras)}" if extras else ""
@@ -410,6 +415,36 @@ def _analysis(study: Study) -> Iterator[str]:
     test, enter = _TESTS[plan.scope], _CELLS_ENTER
     if study.planned_test == "mixed_model":
         test, enter = _MIXED_MODEL, "All answers enter the test."
+    if study.has_odd_text:
+        yield (
+            f"Primary analysis: the proportion of odd texts found among texts of `{first}` and `{second}` on "
+            f"`{study.primary}`, tested against 1/3 by a crossed random-effects score test (Wilson interval "
+            "with the effective number of answers, t quantile with Satterthwaite degrees of freedom); "
+            f"two-sided alpha {plan.alpha:g}. Of repeated trials only the first answer enters. d' of the "
+            "triangle test is reported, with the ends of its interval transformed."
+        )
+        yield (
+            "Secondary, non-confirmatory analyses: the proportion by the arm of the odd text, and agreement "
+            "between raters. Exploratory analyses: the proportion by prompt and by rater."
+        )
+    else:
+        yield from _difference(study, score=score, test=test, enter=enter)
+    if plan.interim_looks is None:
+        yield "No interim analysis is planned: answers are not analysed by arm before data collection closes."
+    else:
+        yield f"Interim analyses: {describe_looks(plan.interim_looks, plan.alpha)}."
+    doses = describe_doses(study)
+    if doses and not study.has_odd_text:
+        yield (
+            f"Dose–response analysis: doses {doses}. A linear trend and a monotone trend (Abelson–Tukey "
+            "contrast) over doses are tested; where the two contrasts nearly coincide, the linear trend "
+            "alone."
+        )
+
+
+def _difference(study: Study, *, score: str, test: str, enter: str) -> Iterator[str]:
+    """State the primary test of a difference between two arms, and the secondary analyses."""
+    (first, second), plan = study.contrast, study.analysis
     yield (
         f"Primary analysis: the difference `{first}` − `{second}` on `{study.primary}` in {score}, tested by "
         f"{test}; two-sided alpha {plan.alpha:g}. {enter} Of repeated trials only the first answer enters."
@@ -421,17 +456,6 @@ def _analysis(study: Study) -> Iterator[str]:
         f"on points, {strengths}and agreement between raters. Exploratory analyses: the difference by prompt "
         "and by rater (raw differences and BLUPs)."
     )
-    if plan.interim_looks is None:
-        yield "No interim analysis is planned: answers are not analysed by arm before data collection closes."
-    else:
-        yield f"Interim analyses: {describe_looks(plan.interim_looks, plan.alpha)}."
-    doses = describe_doses(study)
-    if doses:
-        yield (
-            f"Dose–response analysis: doses {doses}. A linear trend and a monotone trend (Abelson–Tukey "
-            "contrast) over doses are tested; where the two contrasts nearly coincide, the linear trend "
-            "alone."
-        )
 
 
 def _blinding(study: Study) -> Iterator[str]:

@@ -11,6 +11,7 @@ from rater.study.dimension import Dimension
 from rater.study.scales import (
     AnswerScale,
     Likert,
+    OddScore,
     RangeScale,
     TargetScore,
     TextScores,
@@ -75,7 +76,7 @@ class Rated:
 
     name: str
     question: str
-    scale: Likert | Numbers | Preferences | TargetScore
+    scale: Likert | Numbers | Preferences | TargetScore | OddScore
     is_inferred: bool = False
     """True if the scale was taken from the answers, since the user did not name it."""
 
@@ -90,6 +91,15 @@ class Identified:
 
 
 @dataclass(frozen=True)
+class OddTextFound:
+    """Odd-one-out trials of a study, as they are analysed: whether the odd text was chosen."""
+
+    name: str
+    question: str
+    scale: OddScore
+
+
+@dataclass(frozen=True)
 class TextScore:
     """A dimension on which raters put the texts of a trial in order, as the score of each text."""
 
@@ -100,17 +110,19 @@ class TextScore:
     """True if the ratings come from a table without a study."""
 
 
-Judged: TypeAlias = Dimension | Rated | CompositeScore | Identified | TextScore
+Judged: TypeAlias = Dimension | Rated | CompositeScore | Identified | OddTextFound | TextScore
 """A dimension that raters judged, or a score that combines several."""
 
 
 def as_scored(judged: Judged) -> Judged:
-    """Return what is analysed: whether the target among labels was chosen, or the scores of ordered texts."""
+    """Return what is analysed: whether the target or the odd text was chosen, or scores of ordered texts."""
     scored = judged.scale.scored
     if not isinstance(judged, Dimension):
         return judged
     if isinstance(scored, TargetScore):
         return Identified(judged.name, judged.question, scored)
+    if isinstance(scored, OddScore):
+        return OddTextFound(judged.name, judged.question, scored)
     if isinstance(scored, TextScores):
         return TextScore(judged.name, judged.question, scored)
     return judged

@@ -20,7 +20,7 @@ from rater.analysis.crossed import too_few_df
 from rater.analysis.intervals import DIFFERENCE, Bounds, clip
 from rater.analysis.preferences import Preferred
 from rater.analysis.results import MIN_DF, Counts, Interval, NotEstimable, Outcome, Result
-from rater.analysis.sentences import claim_by_unit, counted, estimand
+from rater.analysis.sentences import claim_by_unit, counted
 from rater.study.analysis_plan import PlannedScore
 
 # Two halves of 2^20 sign patterns are sorted and matched: about 0.3 s and 50 MB.
@@ -230,7 +230,7 @@ def one_sample_t(differences: Differences, *, alpha: float, bounds: Bounds | Non
     possible = DIFFERENCE if differences.score == "net_superiority" else bounds
     return Result(
         test=test,
-        estimand=estimand(differences.score, differences.contrast, pairwise=differences.cells.is_pairwise),
+        estimand=differences.cells.estimand(differences.score),
         score=differences.score,
         estimate=mean,
         interval=clip(whole, possible) if df >= MIN_DF else None,
@@ -259,7 +259,7 @@ def _sign_result(
     )
     return Result(
         test=test,
-        estimand=estimand(differences.score, differences.contrast, pairwise=differences.cells.is_pairwise),
+        estimand=differences.cells.estimand(differences.score),
         score=differences.score,
         estimate=float(differences.values.mean()),
         interval=None,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rater.analysis.answer_scale import Judged, is_pairwise
 from rater.analysis.crossed import Compared, OutcomeLabels, compare, crossed_t
 from rater.analysis.intervals import Bounds
+from rater.analysis.odd_trials import ODD_PLACE
 from rater.analysis.plan import Planned
 from rater.analysis.results import Counts, NotEstimable, Outcome
 from rater.analysis.scope import make_primary
@@ -113,6 +114,7 @@ def _difference(
         n: Counts = compared.answers.count()
         return NotEstimable(test=TEST, score="answers", reason=reason, n=n)
     points = given.assign(answer=given["confidence"].astype(np.float64))
+    points = points.drop(columns=ODD_PLACE, errors="ignore")  # by the arm of the odd text
     cells = compare(points, planned.contrast, judged.name, pairwise=False).cells
     if cells.no_cells:
         return NotEstimable(test=TEST, score="answers", reason=cells.no_cells, n=cells.n)

@@ -16,6 +16,7 @@ from scipy.sparse.linalg import lsqr
 
 from rater.analysis.cell_scores import CellScores, Concepts, Unit, read_concepts
 from rater.analysis.results import UNUSED, Counts
+from rater.analysis.sentences import estimand
 from rater.analysis.validation import flags, opted_out
 from rater.study.analysis_plan import PlannedScore
 
@@ -174,6 +175,18 @@ class Cells:
     """True if answers are choices between texts of both arms; a cell has as many of one as of the other."""
     concepts: Concepts | None = None
     """The concepts of the prompts, by their code here."""
+    chance: float | None = None
+    """Of odd-one-out trials, the probability of the odd text by guessing; scores are proportions minus it."""
+
+    def estimand(self, score: PlannedScore) -> str:
+        """Return the estimand of a score in words."""
+        if self.chance is not None:
+            first, second = self.contrast
+            return (
+                f"how much more often than by guessing the odd one of three texts of “{first}” and "
+                f"“{second}” is found"
+            )
+        return estimand(score, self.contrast, pairwise=self.is_pairwise)
 
     def scores(self, name: PlannedScore) -> CellScores:
         """One of the two scores of every cell, with its weight and concept."""

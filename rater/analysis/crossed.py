@@ -19,7 +19,13 @@ from scipy import stats
 from rater.analysis.cell_scores import CellScores, Spread
 from rater.analysis.contrast_data import Cells, Ratings, score_cells, select_ratings
 from rater.analysis.intervals import DIFFERENCE, Bounds, clip
-from rater.analysis.preferences import Preferred, score_preferences, select_preferences
+from rater.analysis.odd_trials import is_odd_one_out, trials_between
+from rater.analysis.preferences import (
+    Preferred,
+    score_preferences,
+    select_odd_choices,
+    select_preferences,
+)
 from rater.analysis.quasi_f import two_way
 from rater.analysis.reml import NoFit, fit_reml
 from rater.analysis.results import (
@@ -32,7 +38,7 @@ from rater.analysis.results import (
     Score,
     Setting,
 )
-from rater.analysis.sentences import CLAIM, SCOPES, SCORES, estimand, round_down, significant
+from rater.analysis.sentences import CLAIM, SCOPES, SCORES, round_down, significant
 from rater.analysis.three_way import estimate_three_way
 from rater.study.analysis_plan import PlannedScore, Scope
 
@@ -96,7 +102,7 @@ def contrast_t(
     raters, prompts and concepts are random, if the prompts have concepts. In R, for a table of raters and
     prompts that is not complete: ``lmerTest::lmer(score ~ 1 + (1|rater) + (1|prompt), weights = w)``.
     """
-    description = estimand(score, cells.contrast, pairwise=cells.is_pairwise)
+    description = cells.estimand(score)
     possible = DIFFERENCE if score == "net_superiority" else bounds
     claim = CLAIM if scope is None else f"The claim is about {SCOPES[scope]}."
     about = OutcomeLabels(TEST, description, score, SCORES[score], claim=claim, bounds=possible)
@@ -334,6 +340,10 @@ class Compared:
 def compare(frame: pd.DataFrame, contrast: tuple[str, str], dimension: str, *, pairwise: bool) -> Compared:
     """Select and score the answers to a contrast. Costs one sort of its rows."""
     rows = frame[(frame["dimension"] == dimension) & frame["arm"].isin(contrast)]
+    if is_odd_one_out(rows):
+        rows = trials_between(rows, contrast)
+        choices = select_odd_choices(rows, contrast)
+        return _named(rows, choices, score_preferences(choices))
     if pairwise:
         rows = rows[rows["other_arm"].isin(contrast)]
         preferred = select_preferences(rows, contrast, dimension)

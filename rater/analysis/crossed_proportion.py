@@ -61,7 +61,14 @@ def crossed_proportion(
         alpha: 1 − the coverage of the interval.
         scope: What the claim generalises to: it decides whether concepts are random. None: they are.
     """
-    scores = over_scope(_score(rows), scope)
+    return proportion_of(_score(rows), name=name, estimand=estimand, chance=chance, alpha=alpha, scope=scope)
+
+
+def proportion_of(
+    scores: CellScores, *, name: str, estimand: str, chance: float, alpha: float, scope: Scope | None = None
+) -> Quantity:
+    """Estimate the same from the proportion of each cell."""
+    scores = over_scope(scores, scope)
     if not scores.values.size:
         return NotEstimable(test=name, score="answers", reason="there are no answers", n=scores.n)
     about = OutcomeLabels(name, estimand, "answers", "proportion")

@@ -30,6 +30,7 @@ from rater.analysis.contrast_data import (
 )
 from rater.analysis.external_labels import label_scale
 from rater.analysis.group_trials import TRIAL
+from rater.analysis.odd_trials import is_odd_one_out
 from rater.analysis.plan import (
     MIXED_MODEL_RULE,
     Planned,
@@ -46,7 +47,7 @@ from rater.name_lists import shell_argument
 from rater.names import normalise_name
 from rater.study.analysis_plan import CoprimaryTest, PlannedScore, PlannedTest, Scope
 from rater.study.composite import CompositeRule, CompositeScore, make_composite
-from rater.study.scales import Likert, TextScores
+from rater.study.scales import Likert, OddScore, TextScores
 
 MAX_POINTS = 11
 BASELINES = frozenset(
@@ -192,7 +193,7 @@ def choose_test(frame: pd.DataFrame, contrast: tuple[str, str], judged: Judged) 
 
     Answers are not used, and a text that could not be judged counts as shown.
     """
-    if is_pairwise(judged) or isinstance(judged, TextScore):
+    if is_pairwise(judged) or isinstance(judged, TextScore) or isinstance(judged.scale, OddScore):
         return "cell_scores", ""
     overlap = measure_overlap(select_ratings(first_showings(frame), contrast, judged.name))
     has_both = 0 < overlap.n_first < overlap.n_answers
@@ -229,7 +230,9 @@ def infer_dimensions(
         require_limits(limits)
     answered = judged_only(frame).dropna(subset=["answer"])
     dimensions = tuple(
-        _of_labels(str(name), rows) or _judged(str(name), rows, points=points, limits=limits, choices=choices)
+        _of_labels(str(name), rows)
+        or _of_odd_texts(str(name), rows, has_scale=points is not None or limits is not None)
+        or _judged(str(name), rows, points=points, limits=limits, choices=choices)
         for name, rows in answered.groupby("dimension", sort=False)
     )
     are_choices = list(map(is_pairwise, dimensions))
@@ -284,6 +287,16 @@ def _judged(
     if whole and answers.min() >= 1 and answers.max() <= MAX_POINTS:
         return replace(rated, scale=_points(max(int(answers.max()), 2)))
     return rated
+
+
+def _of_odd_texts(name: str, rows: pd.DataFrame, *, has_scale: bool) -> Judged | None:
+    """Return odd-one-out trials; None if the answers are something else."""
+    if not is_odd_one_out(rows):
+        return None
+    if has_scale:
+        msg = f"{name} has odd-one-out trials (column chosen_place): points and limits do not apply"
+        raise StudyError(msg)
+    return Rated(name, name, OddScore())
 
 
 def _preferences(

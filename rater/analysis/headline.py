@@ -18,11 +18,14 @@ from rater.analysis.intervals import DIFFERENCE, Bounds, bounds_of, covers_all
 from rater.analysis.missing_answers import TippingPoint
 from rater.analysis.mixed_model import BETWEEN_RATERS, RANDOM_RATERS
 from rater.analysis.mixed_model import TEST as MIXED_MODEL
+from rater.analysis.odd_one_out import TEST as PROPORTION
+from rater.analysis.odd_one_out import describe_result
 from rater.analysis.plan import Planned
 from rater.analysis.results import Interval, NotEstimable, Outcome, Result
 from rater.analysis.scope import EXACT_TEST, describe_exact_p
 from rater.analysis.sentences import counted, coverage, number, p_value, round_down, significant
 from rater.analysis.sequential import SPENDING
+from rater.study.scales import OddScore
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,10 @@ def write_headline(
     if isinstance(primary, NotEstimable):
         return f"Not estimable on {dimension.name}, because {primary.reason}."
     verdict = judge(primary, planned.alpha, p_adjusted=p_adjusted, equivalence=equivalence)
+    if isinstance(dimension.scale, OddScore):
+        p = primary.p if p_adjusted is None else p_adjusted
+        sentence = describe_result(planned.contrast, dimension.name, primary, p=p, verdict=verdict)
+        return _with_claim(sentence, primary, equivalence)
     direction: Verdict = verdict if verdict in {"higher", "lower"} else "higher"
     # of a plain choice between texts, and of choices among labels, both scores are the same
     pairwise, is_of_labels = is_pairwise(dimension), dimension.scale.chance is not None
@@ -144,9 +151,14 @@ def write_headline(
     bounds = bounds_of(primary.score, dimension)
     evidence = f"({_evidence(primary, direction, p_adjusted, bounds)}{other_score})"
     sentence = _conclude(dimension, planned.contrast, verdict, f"{effect} {evidence}")
+    return _with_claim(sentence, primary, equivalence)
+
+
+def _with_claim(sentence: str, primary: Result, equivalence: Equivalence | NotEstimable | None) -> str:
+    """Add the conclusion about the SESOI, and the claim where it is not the usual one."""
     if isinstance(equivalence, Equivalence):
         sentence += " " + compare_with_sesoi(equivalence)
-    is_usual = primary.test in {CROSSED, MIXED_MODEL} and not primary.n.concepts
+    is_usual = primary.test in {CROSSED, MIXED_MODEL, PROPORTION} and not primary.n.concepts
     return sentence if is_usual else f"{sentence} {primary.claim}"
 
 

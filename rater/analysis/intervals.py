@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from rater.analysis.answer_scale import Judged, ends_of, is_pairwise
 from rater.analysis.results import Estimate, Interval, Result, Score
 from rater.analysis.sentences import describe_too_few_replicates, number
+from rater.study.scales import OddScore
 
 
 class Bounds(NamedTuple):
@@ -39,7 +40,12 @@ SHARE = Bounds(0.0, 1.0)
 
 
 def bounds_of(score: Score, judged: Judged) -> Bounds | None:
-    """Give the bounds of a difference in a score; None where it has none, or nobody knows them."""
+    """Give the bounds of a difference in a score; None where it has none, or nobody knows them.
+
+    Of odd-one-out trials they are those of the proportion correct, minus chance.
+    """
+    if isinstance(judged.scale, OddScore):
+        return Bounds(-judged.scale.chance, 1 - judged.scale.chance)
     if score == "net_superiority":
         return DIFFERENCE
     if score != "scale_points" or not judged.scale.has_known_ends:

@@ -32,9 +32,11 @@ from rater.analysis.cell_scores import CONCEPT, SHARED_PROMPT, CellScores, read_
 from rater.analysis.contrast_data import cell_codes, first_showings
 from rater.analysis.crossed import OutcomeLabels, crossed_t
 from rater.analysis.intervals import DIFFERENCE, Bounds, bounds_of
+from rater.analysis.odd_trials import is_odd_one_out
 from rater.analysis.plan import Planned
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result
 from rater.analysis.validation import flags
+from rater.study.scales import OddScore
 
 REFERENCE = (
     "Little 1993, J. Am. Stat. Assoc. 88:125–134; Carpenter & Kenward 2013, Multiple Imputation, ch. 10"
@@ -180,7 +182,7 @@ def find_missing_answers(
         assigned: One row for each text that a rater was assigned, repeats and checks left out (`ASSIGNED`);
             None where that is not known.
     """
-    pairwise = is_pairwise(judged)
+    pairwise = is_pairwise(judged) or isinstance(judged.scale, OddScore)
     source: SlotSource = "cells" if assigned is None else "booklets"
     in_one_arm = planned.test == "mixed_model"
     slots = _slots(frame, judged.name, planned.contrast, assigned, pairwise=pairwise, in_one_arm=in_one_arm)
@@ -223,7 +225,10 @@ def _slots(
     elif not pairwise and not in_one_arm:
         rows = pd.concat([rows, _without_partner(rows, contrast)], ignore_index=True)
     if pairwise:
-        rows = rows.assign(arm=rows["arm"].astype(str) + " or " + rows["other_arm"].astype(str))
+        arm, other = rows["arm"].astype(str), rows["other_arm"].astype(str)
+        if is_odd_one_out(rows):  # whichever is odd
+            arm, other = arm.where(arm <= other, other), other.where(arm <= other, arm)
+        rows = rows.assign(arm=arm + " or " + other)
     concepts = [name for name in (CONCEPT, SHARED_PROMPT) if name in rows.columns]
     return rows[["rater", "prompt", "arm", *_KINDS, *concepts]].astype(
         {"rater": str, "prompt": str, **dict.fromkeys(_KINDS, bool)}

@@ -36,10 +36,11 @@ from rater.analysis.simulate import (
     evenly_cut,
     tie_share,
 )
+from rater.analysis.triangle_test import TriangleAnswers
 from rater.analysis.validation import NEEDED, require_on_scale, validate_frame
 from rater.errors import RaterError, listed
 from rater.names import normalise_name
-from rater.study.scales import TextScores
+from rater.study.scales import OddScore, TextScores
 
 Floats = NDArray[np.float64]
 MIN_SLOPE = 0.5
@@ -68,6 +69,8 @@ class Pilot:
 def assume(judged: Judged) -> AnswerModel:
     """Choose how levels become answers where nothing is known: five logits fill a line, as five points."""
     scores = judged.scale.scored
+    if isinstance(scores, OddScore):
+        return TriangleAnswers()
     if isinstance(scores, TextScores):
         return GroupAnswers(scores.n_together, scores.response)
     if is_pairwise(judged):
@@ -134,8 +137,9 @@ def learn(frame: pd.DataFrame, judged: Judged, *, contrast: tuple[str, str] | No
         named = ", ".join(sorted(map(str, set(frame["dimension"])))) or "none"
         msg = f"The pilot has no answers on {judged.name}; its dimensions: {named}."
         raise RaterError(msg)
-    if isinstance(judged.scale.scored, TextScores):
-        msg = f"{judged.name} puts texts in order; variances can be estimated from ratings or choices only"
+    if isinstance(judged.scale.scored, TextScores | OddScore):
+        does = "puts texts in order" if isinstance(judged.scale.scored, TextScores) else "finds the odd text"
+        msg = f"{judged.name} {does}; variances can be estimated from ratings or choices of two texts only"
         raise RaterError(msg)
     if is_pairwise(judged):
         return _from_choices(rows, judged)

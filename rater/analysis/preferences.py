@@ -16,9 +16,12 @@ from scipy import stats
 from rater.analysis.cell_scores import Concepts, read_concepts
 from rater.analysis.contrast_data import Cells, cell_codes, count_prompts
 from rater.analysis.results import Counts, Estimate, Interval, NotEstimable, Outcome, Quantity, Result
+from rater.analysis.triangle_test import CHANCE
 from rater.errors import RaterError
 
 Floats = NDArray[np.float64]
+ITEMS = ("item", "other_item", "other_item_2")
+"""The columns of the texts of a pair; of an odd-one-out trial the odd text is first."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class Preferred:
     """Above 0 where the first arm of the contrast is preferred."""
     concepts: Concepts | None = None
     """The concepts of the prompts, by code."""
+    chance: float | None = None
+    """Of odd-one-out trials, the probability of the odd text by guessing. An answer is then 1 if it was
+    chosen and 0 otherwise, minus this."""
 
     def count(self) -> Counts:
         """Count what is there; items are pairs of texts."""
@@ -98,6 +104,25 @@ def select_preferences(frame: pd.DataFrame, contrast: tuple[str, str], dimension
     )
 
 
+def select_odd_choices(rows: pd.DataFrame, contrast: tuple[str, str]) -> Preferred:
+    """Select the odd-one-out trials of two arms on a dimension. Costs one sort.
+
+    Args:
+        rows: The trials of the two arms (`rater.analysis.odd_trials.trials_between`).
+        contrast: The two arms.
+    """
+    rater, prompt, item = (pd.factorize(rows[column], sort=True)[0] for column in ("rater", "prompt", "item"))
+    return Preferred(
+        contrast,
+        rater=rater,
+        prompt=prompt,
+        pair=item,
+        answer=rows["answer"].to_numpy(dtype=np.float64) - CHANCE,
+        concepts=read_concepts(rows),
+        chance=CHANCE,
+    )
+
+
 def score_preferences(chosen: Preferred) -> Cells:
     """Score each rater × prompt: how much more often, and how much more strongly, the first is preferred."""
     codes, at, cell = np.unique(
@@ -106,9 +131,10 @@ def score_preferences(chosen: Preferred) -> Cells:
     size = np.bincount(cell, minlength=codes.size)
     raters, rater = np.unique(chosen.rater[at], return_inverse=True)
     prompts, prompt = np.unique(chosen.prompt[at], return_inverse=True)
+    signed = np.sign(chosen.answer) if chosen.chance is None else chosen.answer
     signs, strengths = (
         np.bincount(cell, weights=values, minlength=codes.size) / np.maximum(size, 1)
-        for values in (np.sign(chosen.answer), chosen.answer)
+        for values in (signed, chosen.answer)
     )
     return Cells(
         contrast=chosen.contrast,
@@ -124,6 +150,7 @@ def score_preferences(chosen: Preferred) -> Cells:
         n_unpaired=0,
         is_pairwise=True,
         concepts=chosen.concepts and chosen.concepts.take(prompts),
+        chance=chosen.chance,
     )
 
 
@@ -170,13 +197,31 @@ def tie_rate(chosen: Preferred) -> Quantity:
 def sign_test(chosen: Preferred) -> Outcome:
     """Make the naive test, which takes all choices as independent: the sign test, ties dropped.
 
-    In R: ``binom.test(wins, wins + losses)``.
+    Of odd-one-out trials it is the binomial test against chance. In R: ``binom.test(wins, wins + losses)``,
+    and ``binom.test(correct, n, 1/3)``.
     """
     n, wins, losses = chosen.count(), int((chosen.answer > 0).sum()), int((chosen.answer < 0).sum())
     if not wins + losses:
         reason = "no text was preferred in any choice" if n.answers else "there are no choices"
         return NotEstimable(test="naive sign test", score="answers", reason=reason, n=n)
     first, second = chosen.contrast
+    if chosen.chance is not None:
+        return Result(
+            test="naive binomial test",
+            estimand=f"how much more often than by guessing “{first}” and “{second}” are told apart, pooled",
+            score="answers",
+            estimate=wins / n.answers - chosen.chance,
+            interval=None,
+            standard_error=None,
+            symbol="correct",
+            statistic=float(wins),
+            df=None,
+            p=float(stats.binomtest(wins, n.answers, chosen.chance).pvalue),
+            n=n,
+            claim="It counts every choice as if another rater had made it about another prompt.",
+            method="exact binomial test of the odd texts found against chance",
+            reference="Clopper & Pearson 1934, Biometrika 26:404–413",
+        )
     return Result(
         test="naive sign test",
         estimand=f"how much more often “{first}” is preferred than “{second}”, all choices pooled",
@@ -207,9 +252,7 @@ def as_single_texts(frame: pd.DataFrame, dimension: str) -> pd.DataFrame:
 
 
 def one_row_a_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """List both texts of each pair, for what is asked of single texts."""
-    other = frame.assign(
-        item=frame["other_item"] if "other_item" in frame.columns else frame["other_arm"],
-        arm=frame["other_arm"],
-    )
-    return pd.concat([frame, other], ignore_index=True)
+    """List all texts of each pair or odd-one-out trial, for what is asked of single texts."""
+    others = [name for name in ITEMS[1:] if name in frame.columns] or ["other_arm"]
+    rest = [frame.assign(item=frame[name], arm=frame["other_arm"]) for name in others]
+    return pd.concat([frame, *rest], ignore_index=True)

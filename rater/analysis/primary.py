@@ -42,14 +42,16 @@ from rater.analysis.metric_values import MetricValues
 from rater.analysis.missing_answers import MissingAnswers, find_missing_answers
 from rater.analysis.moderators import Moderation, moderate
 from rater.analysis.multiple_comparisons import adjust
+from rater.analysis.odd_trials import with_chosen_places
 from rater.analysis.plan import Planned
-from rater.analysis.preferences import Preferred, one_row_a_text, sign_test
+from rater.analysis.preferences import ITEMS, Preferred, one_row_a_text, sign_test
 from rater.analysis.prepare import prepare
 from rater.analysis.quality import paces_of
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result
 from rater.analysis.scope import make_primary, make_tests
 from rater.analysis.secondary import Details, DimensionInput, mann_whitney, work_out_details
 from rater.analysis.sentences import counted
+from rater.study.scales import OddScore
 
 
 @dataclass(frozen=True)
@@ -263,7 +265,7 @@ def analyze(  # noqa: PLR0913 (each argument is a table)
 
 def _exclude(rated: pd.DataFrame, raters: pd.DataFrame | None, planned: Planned) -> Exclusion | None:
     """Apply the exclusion criteria to the answers as raters gave them, labels included."""
-    given = with_label_codes(rated, planned.rated)
+    given = with_chosen_places(with_label_codes(rated, planned.rated))
     return exclude(given, raters, planned.exclusions, primary=planned.primary_parts)
 
 
@@ -311,7 +313,8 @@ def _with_lengths(
 ) -> tuple[DimensionAnalysis, ...]:
     """Repeat the primary test with the length of the texts as a covariate, where it could be made."""
     primary, *others = dimensions
-    if texts is None or texts.empty or isinstance(primary.primary, NotEstimable):
+    has_one_text = not isinstance(primary.dimension.scale, OddScore)
+    if texts is None or texts.empty or isinstance(primary.primary, NotEstimable) or not has_one_text:
         return dimensions
     lengths = dict(zip(texts["item"].astype(str), texts["n_characters"], strict=True))
     adjusted = adjust_for_length(tested, planned, primary.dimension, lengths)
@@ -328,16 +331,18 @@ def _compare_metrics(
 ) -> tuple[MetricComparison, ...]:
     if texts is None or not metrics:
         return ()
-    judged = [(each.dimension, (each.primary, each.other_score), each.details) for each in dimensions]
+    judged = [
+        (each.dimension, (each.primary, each.other_score), each.details)
+        for each in dimensions
+        if not isinstance(each.dimension.scale, OddScore)  # which text is odd depends on the other two
+    ]
     rng = np.random.default_rng([planned.seed, len(metrics)])
     return compare_metrics(metrics, tested, texts, planned, judged=judged, rng=rng)
 
 
 def _count(tested: pd.DataFrame, planned: Planned) -> Counts:
     """Count what is analysed, in all arms and dimensions; cells are those of the primary dimension."""
-    texts = {
-        text for name in ("item", "other_item") if name in tested for text in tested[name].dropna().unique()
-    }
+    texts = {text for name in ITEMS if name in tested for text in tested[name].dropna().unique()}
     concepts = read_concepts(tested)
     return Counts(
         raters=tested["rater"].nunique(),
@@ -450,7 +455,8 @@ def _blinding(
     tested: pd.DataFrame, planned: Planned, guesses: pd.DataFrame | None
 ) -> Blinding | NotEstimable | None:
     pairwise = is_pairwise(planned.in_order[0])
-    rows = one_row_a_text(tested) if pairwise else tested
+    is_odd = isinstance(planned.in_order[0].scale, OddScore)
+    rows = one_row_a_text(tested) if pairwise or is_odd else tested
     if guesses is not None:
         attached = attach_guesses(rows, guesses, planned.contrast, planned.changed)
         if isinstance(attached, NotEstimable):
@@ -458,9 +464,9 @@ def _blinding(
         rows = attached
 
     def test(some: pd.DataFrame) -> Outcome:
-        if pairwise:
+        if pairwise or is_odd:
             n = Counts(raters=0, prompts=0, items=0, answers=len(some), cells=0)
-            reason = "a choice is between two texts, and a guess about one of them"
+            reason = "a choice is between several texts, and a guess about one of them"
             return NotEstimable(test="primary test", score=planned.score, reason=reason, n=n)
         judged = planned.in_order[0]
         return make_primary(_compare(some, planned, judged), planned, judged)

@@ -37,10 +37,11 @@ from rater.analysis.crossed import TEST as CROSSED_T
 from rater.analysis.crossed import Compared, contrast_t
 from rater.analysis.intervals import Bounds, bounds_of
 from rater.analysis.mixed_model import mixed_model_test
+from rater.analysis.odd_one_out import excess_test
 from rater.analysis.plan import Planned
 from rater.analysis.preferences import Preferred
 from rater.analysis.results import NotEstimable, Outcome, Result
-from rater.analysis.sentences import SCORES, counted, estimand, number
+from rater.analysis.sentences import SCORES, counted, number
 from rater.study.analysis_plan import PlannedScore
 
 EXACT_TEST = "exact sign-flip"
@@ -183,6 +184,8 @@ def _tests_for_scope(
             lambda score: exact(by_prompt_t(ratings, cells, score, alpha=alpha, bounds=bounds), score),
             lambda score: by_prompt_signed_rank(ratings, cells, score),
         )
+    if cells.chance is not None:
+        return lambda _: excess_test(cells, planned.score, alpha=alpha, scope=planned.scope), None
     return (
         lambda score: exact(contrast_t(cells, score, alpha=alpha, bounds=bounds, scope=planned.scope), score),
         None,
@@ -224,7 +227,7 @@ def _replace_failed(failed: Outcome, compared: Compared, planned: Planned, score
     p = _sign_p(chosen.values)
     return Result(
         test=EXACT_TEST,
-        estimand=estimand(score, planned.contrast, pairwise=compared.cells.is_pairwise),
+        estimand=compared.cells.estimand(score),
         score=score,
         estimate=failed.estimate,
         interval=None,

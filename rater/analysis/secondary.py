@@ -25,6 +25,8 @@ from rater.analysis.effects import effect_sizes
 from rater.analysis.group_trials import TRIAL, GroupCounts, count_groups, trial_numbers
 from rater.analysis.intervals import ProgressCallback, bounds_of
 from rater.analysis.multiple_comparisons import ArmContrast, make_contrasts
+from rater.analysis.odd_one_out import OddOneOutResults, odd_one_out
+from rater.analysis.odd_trials import with_chosen_places
 from rater.analysis.ordinal.odds import ordinal_test
 from rater.analysis.plackett_luce import rank_arms_of_trials
 from rater.analysis.plan import Planned
@@ -143,6 +145,8 @@ class Details:
     retest: Retest | None
     choices: LabelChoices | NotEstimable | None = None
     """Identification, confusion and bias, for a choice among labels."""
+    odd_one_out: OddOneOutResults | None = None
+    """How well the arms were told apart, for odd-one-out trials."""
 
 
 def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Details:
@@ -166,6 +170,7 @@ def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Detai
     compared = data.compared
     shrunken = shrink(compared.scores(planned.score)) if compared.cells.n.cells else None
     prompts, raters = _units(data, shrunken)
+    contrasts = _further_contrasts(data)
     return Details(
         effects=_effects(data, of_effects),
         spread=_spread(data),
@@ -174,7 +179,7 @@ def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Detai
         prompts=prompts,
         raters=raters,
         reliability=_predict(data, shrunken, of_prediction),
-        contrasts=_further_contrasts(data),
+        contrasts=contrasts,
         ordinal=_ordinal(data),
         dose_response=_doses(data, of_doses),
         ranking=_ranking(data, of_ranking),
@@ -183,6 +188,12 @@ def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Detai
         quality=() if isinstance(agreement, NotEstimable) else _quality(data, single, points),
         retest=_retest(data),
         choices=label_choices(data.frame, judged, planned),
+        odd_one_out=odd_one_out(
+            data.frame,
+            judged,
+            planned,
+            [((each.arm, each.control), each.p_adjusted) for each in contrasts],
+        ),
     )
 
 
@@ -192,12 +203,12 @@ def _as_given(frame: pd.DataFrame, judged: Judged) -> pd.DataFrame:
 
 
 def _quality(data: DimensionInput, single: pd.DataFrame, points: list[int]) -> tuple[RaterQuality, ...]:
-    """Describe the raters; of a choice among labels by its scores, but runs and entropy by the labels."""
+    """Describe the raters by their scores, but runs and entropy by what they chose: a label, or a place."""
     judged = data.judged
     scored = rate_raters(single, judged.name, points, data.paces)
     if judged.scale.chance is None:
         return scored
-    given = rate_raters(_as_given(single, judged), judged.name, (), data.paces)
+    given = rate_raters(with_chosen_places(_as_given(single, judged)), judged.name, (), data.paces)
     return tuple(
         replace(each, points_used=labels.points_used, entropy=labels.entropy, longest_run=labels.longest_run)
         for each, labels in zip(scored, given, strict=True)
@@ -208,13 +219,15 @@ def _retest(data: DimensionInput) -> Retest | None:
     judged, rows = data.judged, data.with_repeats
     if is_pairwise(judged):
         rows = as_single_texts(rows, judged.name)
-    found = retest(_as_given(rows, judged), judged.name)
+    found = retest(with_chosen_places(_as_given(rows, judged)), judged.name)
     # labels have no order, and so no quadratic weights
     return found if found is None or judged.scale.chance is None else replace(found, kappa=None)
 
 
 def _effects(data: DimensionInput, rng: np.random.Generator) -> tuple[Quantity, ...]:
     answers, tested, planned = data.compared.answers, data.tested, data.planned
+    if isinstance(answers, Preferred) and answers.chance is not None:
+        return ()
     if isinstance(answers, Preferred):
         return win_rate(tested.net_superiority, planned.contrast), tie_rate(answers)
     return effect_sizes(answers, tested.net_superiority, alpha=planned.alpha, rng=rng, progress=data.progress)
@@ -306,7 +319,11 @@ def _arms(frame: pd.DataFrame, judged: Judged) -> list[str]:
 def _ordinal(data: DimensionInput) -> Outcome:
     answers, planned = data.compared.answers, data.planned
     if isinstance(answers, Preferred):
-        reason = "texts were chosen between, not rated on points"
+        reason = (
+            "texts were chosen between, not rated on points"
+            if answers.chance is None
+            else "the odd text of a trial was looked for, and texts were not rated on points"
+        )
         return NotEstimable(test="ordinal mixed model", score="log_odds", reason=reason, n=answers.count())
     if isinstance(data.judged, TextScore):
         reason = "texts were put in order, so that the scores of one trial depend on each other"
@@ -316,7 +333,7 @@ def _ordinal(data: DimensionInput) -> Outcome:
 
 def _doses(data: DimensionInput, rng: np.random.Generator) -> DoseResponse | None:
     planned = data.planned
-    if not planned.doses:
+    if not planned.doses or (isinstance(data.compared.answers, Preferred) and data.compared.answers.chance):
         return None
     return dose_response(
         data.frame,

@@ -22,6 +22,7 @@ from rater.analysis.contrast_data import Ratings
 from rater.analysis.group_answers import GroupAnswers
 from rater.analysis.preferences import Preferred
 from rater.analysis.sentences import number
+from rater.analysis.triangle_test import CHANCE, TriangleAnswers
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -50,6 +51,11 @@ class ModelSDs:
         """The standard deviation of a text's level within one arm, over raters, prompts and items."""
         slopes = (self.rater_arm**2 + self.prompt_arm**2) / 4
         return math.sqrt(self.rater**2 + self.prompt**2 + self.item**2 + slopes)
+
+    @property
+    def of_sensitivity(self) -> float:
+        """The SD of the logarithm of d' over raters, prompts and texts, in odd-one-out trials."""
+        return math.sqrt(self.rater_arm**2 + self.prompt_arm**2 + self.item**2)
 
     @property
     def within_pair(self) -> float:
@@ -106,7 +112,7 @@ class PairwiseAnswers:
         return np.where(chosen, np.sign(difference) * strength, 0.0)
 
 
-AnswerModel: TypeAlias = Cuts | ContinuousAnswers | PairwiseAnswers | GroupAnswers
+AnswerModel: TypeAlias = Cuts | ContinuousAnswers | PairwiseAnswers | GroupAnswers | TriangleAnswers
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,7 @@ def simulate(
 
     Args:
         trials: Who rates what. For fixed items, a crossed design with an even number of prompts.
-        effect: First arm minus second, in logits.
+        effect: First arm minus second, in logits; of odd-one-out trials the median d', at least 0.
         scale: How levels become answers.
         rng: What is drawn from.
         spread: How much everything differs.
@@ -179,6 +185,12 @@ def simulate(
     effects = _draw(trials, spread or ModelSDs(), fixed, rng)
     if isinstance(scale, GroupAnswers):
         return _simulate_groups(trials, effects, effect, scale=scale, rng=rng)
+    if isinstance(scale, TriangleAnswers):
+        factor = (
+            effects.rater_arm[trials.rater] + effects.prompt_arm[trials.prompt] + effects.item[trials.item]
+        )
+        answer = scale.correct(effect, factor, rng) - CHANCE
+        return Preferred(CONTRAST, trials.rater, trials.prompt, trials.item, answer, chance=CHANCE)
     if trials.other_item is not None:
         assert isinstance(scale, PairwiseAnswers)  # noqa: S101 (the callers pair them)
         difference = (
@@ -282,6 +294,8 @@ def difference_of(effect: float, scale: AnswerModel, spread: ModelSDs | None = N
     """Convert an effect in logits to the expected difference on a scale."""
     sd, (nodes, weights) = spread or ModelSDs(), special.roots_hermitenorm(_QUADRATURE_POINTS)
     weights = weights / weights.sum()
+    if isinstance(scale, TriangleAnswers):
+        return scale.excess(effect, sd.of_sensitivity)
     if isinstance(scale, GroupAnswers):
         return scale.difference(effect, slope=math.hypot(sd.rater_arm, sd.prompt_arm), item=sd.item)[0]
     if isinstance(scale, PairwiseAnswers):
@@ -301,7 +315,7 @@ def net_superiority_of(effect: float, scale: AnswerModel, spread: ModelSDs | Non
     and each text's deviation within them. None for a scale without points, on which ties have no probability
     but at its ends.
     """
-    if isinstance(scale, PairwiseAnswers):
+    if isinstance(scale, PairwiseAnswers | TriangleAnswers):
         return difference_of(effect, scale, spread)
     if isinstance(scale, GroupAnswers):
         sd = spread or ModelSDs()

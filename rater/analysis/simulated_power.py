@@ -32,6 +32,7 @@ from rater.analysis.simulate import (
     net_superiority_of,
     simulate,
 )
+from rater.study.scales import OddScore
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,9 @@ def power_curve(
     fits_all = planned.test == "mixed_model"
     n_smallest = min(n.raters, n.prompts) if fits_all else min(n.raters, n.prompts, n.cells)
     most = _MAX_FITTED if fits_all else MAX_ANSWERS
-    if isinstance(judged, TextScore):  # who rated which other texts of a trial is not in the ratings
+    if isinstance(judged, TextScore) or isinstance(
+        judged.scale, OddScore
+    ):  # who rated which other texts of a trial is not in the ratings
         return None
     if planned.scope != "raters+prompts" or n_smallest < 2 or n.answers > most:
         return None

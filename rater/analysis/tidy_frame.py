@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rater.analysis.answer_values import EMPTY, AnswerRules, is_empty, parse_number
 from rater.analysis.cell_scores import CONCEPT, name_prompts_by_concept
+from rater.analysis.odd_trials import CHOSEN_PLACE, ODD_PLACE
 from rater.analysis.reading_notes import MergedName, ReadingNotes, SimilarNames
 from rater.errors import TableError, listed
 from rater.name_lists import similar_names
@@ -18,8 +19,17 @@ from rater.names import normalise_name
 from rater.tables import SourceTable
 from rater.tables.table import cell_text
 
-NUMBERS = ("position", "place", "confidence", "shown_ms", "first_render_ms", "hidden_ms")
-TEXTS = ("guess", "other_arm", "other_item", "trial", "chosen", "target", "options", CONCEPT)
+NUMBERS = (
+    "position",
+    "place",
+    CHOSEN_PLACE,
+    ODD_PLACE,
+    "confidence",
+    "shown_ms",
+    "first_render_ms",
+    "hidden_ms",
+)
+TEXTS = ("guess", "other_arm", "other_item", "other_item_2", "trial", "chosen", "target", "options", CONCEPT)
 FLAGS = ("is_repeat", "cannot_judge", "not_applicable", "arm_is_left")
 """Columns that are read under these names where they are there: numbers, names, and yes or no."""
 OPT_OUTS = ("cannot_judge", "not_applicable")

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     "--points",
     type=click.FloatRange(min=0, min_open=True),
     help="The difference to detect, in scale points; for pairwise choices the difference of the proportions "
-    "(0.25: 25 percentage points).  [default: an eighth of the scale]",
+    "(0.25: 25 percentage points), and for odd-one-out trials the proportion of odd texts found above 1/3.  "
+    "[default: an eighth of the scale]",
+)
+@click.option(
+    "--d-prime",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="D",
+    help="Of odd-one-out trials, the d' to detect, instead of --points.",
 )
 @click.option(
     "--pilot",
@@ -60,6 +67,7 @@ def power(  # noqa: PLR0913 (each argument is an option)
     file: Path,
     *,
     points: float | None,
+    d_prime: float | None,
     pilot: str | None,
     drop_out: float,
     sims: int,
@@ -92,6 +100,8 @@ def power(  # noqa: PLR0913 (each argument is an option)
         raise click.UsageError("--concept-prompts is 1; with --crossed at least 2 prompts are needed")
     study = load_study(file)
     estimates = _read_pilot(pilot, study, rating_url) if pilot else None
+    if d_prime is not None:
+        points = _as_points(study, d_prime, points)
     difference = default_points(study) if points is None else points
     seed = int(study.hash[:16], 16) if seed is None else seed
     if concepts is not None:
@@ -111,6 +121,19 @@ def power(  # noqa: PLR0913 (each argument is an option)
             progress=lambda size: progress.update(task, description=size),
         )
     print_power(plan)
+
+
+def _as_points(study: "Study", d_prime: float, points: float | None) -> float:
+    """Return the proportion of odd texts found above chance at a d'."""
+    import numpy as np
+
+    from rater.analysis.triangle_test import CHANCE, proportion_correct
+
+    if points is not None:
+        raise click.UsageError("--points and --d-prime both name the difference; give one")
+    if not study.has_odd_text:
+        raise click.UsageError("--d-prime is for studies with OddOneOut(…); give --points")
+    return float(proportion_correct(np.array([d_prime]))[0]) - CHANCE
 
 
 def _print_over_concepts(

@@ -27,7 +27,7 @@ from scipy.optimize import linear_sum_assignment
 
 from rater.publish.booklet_order import Ordering, arrange, block_orders, shuffled
 from rater.publish.trials import CompletionIndex, Integers, Trial, Uses
-from rater.study.block_designs import block_rounds
+from rater.study.block_designs import block_rounds, triangles
 from rater.study.design import Design
 
 V = TypeVar("V")
@@ -37,7 +37,8 @@ class ArmsOfLabels:
     """The arm that each label means, by prompt and sample."""
 
     def __init__(self, design: Design, rng: np.random.Generator) -> None:
-        n_drawn = design.n_samples if design.n_texts == design.n_arms else 1
+        is_per_sample = design.n_texts == design.n_arms and not design.has_odd_text
+        n_drawn = design.n_samples if is_per_sample else 1
         labels = np.broadcast_to(np.arange(design.n_arms), (design.n_prompts, n_drawn, design.n_arms))
         arms = rng.permuted(labels, axis=-1)
         self._arms: list[list[list[int]]] = np.repeat(arms, design.n_samples // n_drawn, axis=1).tolist()
@@ -82,11 +83,36 @@ def assign_texts(
     ]
 
 
+def assign_triangles(
+    design: Design,
+    prompt: int,
+    dimension: int | None,
+    *,
+    taken: Collection[CompletionIndex],
+    uses: Uses,
+    rng: np.random.Generator,
+) -> list[tuple[CompletionIndex, ...]]:
+    """Choose the texts of odd-one-out trials: the least used set of those that the rater has not seen.
+
+    The texts of a trial are the same for all raters, and each text is in one trial only.
+    """
+    n_samples = design.samples_per_set
+    counts = uses.of_samples(dimension, prompt).sum(axis=0)
+    starts = range(0, design.max_sets_per_prompt * n_samples, n_samples)
+    left = [n for n in starts if CompletionIndex(prompt, 0, n) not in taken]
+    start = min(shuffled(left, rng), key=lambda n: counts[n : n + n_samples].sum())
+    return [
+        tuple(CompletionIndex(prompt, arm, start + sample) for arm, sample in texts)
+        for texts in triangles(design.n_arms)
+    ]
+
+
 def choose_places(trials: Sequence[Trial], uses: Uses, rng: np.random.Generator) -> list[Trial]:
     """Put the texts of each trial in places where they were least so far, then their arms in the prompt.
 
     Where texts always come together, each is then in each place equally often, to within one: the cells of
     the least used places have as many texts in each row as in each column, so that an order of them exists.
+    The places of an odd text are balanced over each trial alone: over trials they would show which it is.
     """
     placed = []
     for trial in trials:
@@ -135,6 +161,7 @@ def assign_booklets(
     - With dimensions asked apart, both hold for each dimension overall.
     - With the same other texts, each text is in each place of a trial equally often, to within one.
     - Two texts of one prompt are adjacent only where that cannot be avoided.
+    - Of odd-one-out trials, each two arms have as many with the odd text in the one as in the other.
     - The mean positions of prompts, and of arms within each prompt, are balanced over booklets.
 
     Everything else is random.
@@ -204,6 +231,11 @@ def _assign_set(
     rng: np.random.Generator,
 ) -> list[Trial]:
     trials = []
+    if design.has_odd_text:
+        chosen = assign_triangles(design, prompt, dimension, taken=taken, uses=uses, rng=rng)
+        taken.update(chain(*chosen))
+        uses.count_completions(dimension, chain(*chosen))
+        return [Trial(completions, dimension) for completions in chosen]
     for arms in _parts_of_set(design, prompt, dimension, uses=uses, rng=rng):
         for completions in assign_texts(design, prompt, dimension, arms, taken=taken, uses=uses, rng=rng):
             taken.update(completions)
@@ -254,6 +286,8 @@ class Balance:
     """The number of adjacent trials with the same prompt."""
     first_left: Mapping[tuple[int, ...], float]
     """For each two arms shown together, the share of trials with the first left of, or above, the second."""
+    odd_places: Mapping[int, int]
+    """Of odd-one-out trials, how often the odd text is in each place, from 0; empty on other scales."""
     booklets_by_first_dimension: Mapping[int, int]
     """The number of booklets that begin with each dimension, where they are asked separately."""
 
@@ -283,6 +317,7 @@ def measure_balance(design: Design, booklets: Sequence[Sequence[Trial]]) -> Bala
             for before, after in pairwise(booklet)
         ),
         first_left=_first_left(trials),
+        odd_places=_count_odd_places(trials),
         booklets_by_first_dimension=_sorted(
             Counter(booklet[0].dimension for booklet in rated if booklet[0].dimension is not None)
         ),
@@ -315,9 +350,19 @@ def _means(values: Mapping[int, list[float]]) -> dict[int, float]:
     return _sorted({name: float(np.mean(places)) for name, places in values.items()})
 
 
+def _count_odd_places(trials: Sequence[Trial]) -> dict[int, int]:
+    places = Counter[int]()
+    for trial in trials:
+        if trial.has_odd_text:
+            places.update(place for place, text in enumerate(trial.shown) if trial.arms.count(text.arm) == 1)
+    return _sorted(places)
+
+
 def _first_left(trials: Sequence[Trial]) -> dict[tuple[int, ...], float]:
     sides = defaultdict[tuple[int, ...], list[bool]](list)
     for trial in trials:
         for before, after in combinations((each.arm for each in trial.shown), 2):
+            if before == after:
+                continue
             sides[min(before, after), max(before, after)].append(before < after)
     return {arms: float(np.mean(left)) for arms, left in sorted(sides.items())}

@@ -37,6 +37,11 @@ class Trial:
         """The prompt shown; None for a check."""
         return self.shown[0].prompt if self.shown else None
 
+    @property
+    def has_odd_text(self) -> bool:
+        """True if two texts or more are of one arm, and one is of another arm."""
+        return 1 < len(set(self.arms)) < len(self.arms)
+
     @cached_property
     def arms(self) -> tuple[int, ...]:
         """The arms shown, in the study's order."""
@@ -58,6 +63,7 @@ class Uses:
         )
         """Counts of each arm and sample, by dimension and prompt."""
         counts = defaultdict[Hashable, Integers](lambda: np.zeros((design.n_texts, design.n_texts), int))
+        self._has_odd_text = design.has_odd_text
         self._places = counts
         """By trial: a row for each text in the order of arms, with how often it was in each place."""
         self._places_of_prompt = counts.copy()
@@ -88,12 +94,16 @@ class Uses:
             for name in {dimension, None}:
                 self._samples[name, completion.prompt][completion.arm, completion.sample] += 1
 
-    def of_places(self, trial: Trial) -> tuple[Integers, Integers]:
+    def of_places(self, trial: Trial) -> tuple[Integers, ...]:
         """Return how often each text was in each place of a trial, and each arm in those of its prompt.
+
+        With an odd text, only the first.
 
         Args:
             trial: Its texts, in the order of arms.
         """
+        if self._has_odd_text:
+            return (self._places[trial.shown],)
         return self._places[trial.shown], self._places_of_prompt[trial.prompt, trial.arms]
 
     def count_places(self, trial: Trial, order: Sequence[int]) -> None:

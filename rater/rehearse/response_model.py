@@ -4,13 +4,16 @@ It is the crossed random-effects model of `rater power`: raters, prompts and tex
 difference between the arms from rater to rater and from prompt to prompt.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rater.analysis.pilot import assume
 from rater.analysis.simulate import Cuts, ModelSDs, logits_of
+from rater.analysis.triangle_test import TriangleAnswers
 from rater.bots.behaviours import (
     AnswerFrom,
     Character,
@@ -35,6 +38,7 @@ from rater.study.study import Study
 from rater.study.targets import find_target
 
 _SPREAD = ModelSDs()
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ def make_response_model(temporary: TempStudy, effect: float, rng: np.random.Gene
         answers={each.name: _answer(each, logits) for each in study.dimensions},
         targets=_targets(study, temporary.synthetic_key),
         sd_severity=_SPREAD.rater,
-        sd_slope=_SPREAD.rater_arm,
+        # raters who see no difference between the arms guess which text is odd
+        sd_slope=0.0 if study.has_odd_text else _SPREAD.rater_arm,
     )
 
 
@@ -80,6 +85,9 @@ def make_judges(
 def _answer(dimension: Dimension, effect: float) -> AnswerFrom:
     """Return how bots answer: by the level of one text, the difference of two, or the order of several.
 
+    Of odd-one-out trials they choose the text that is the least like the two most similar ones, after normal
+    noise with an SD of 1 (`rater.analysis.triangle_test`).
+
     Gumbel noise on the levels of several texts gives the orders of the Plackett–Luce model (Yellott 1977, J.
     Math. Psychol. 15:109–144), and differences of it are the logistic noise of the others.
     """
@@ -89,6 +97,8 @@ def _answer(dimension: Dimension, effect: float) -> AnswerFrom:
             np.argsort(-(np.array(levels) + rng.gumbel(size=len(levels)))).tolist()
         )
     assumed = assume(dimension)
+    if isinstance(assumed, TriangleAnswers):
+        return lambda levels, rng: float(1 + _odd_one(np.array(levels) + rng.normal(size=len(levels))))
     simulated = assumed.with_effect(effect) if isinstance(assumed, Cuts) else assumed
 
     def answer(levels: Sequence[float], rng: np.random.Generator) -> float:
@@ -96,6 +106,12 @@ def _answer(dimension: Dimension, effect: float) -> AnswerFrom:
         return float(simulated.answer(np.array([perceived + rng.logistic()]))[0])
 
     return answer
+
+
+def _odd_one(strengths: Floats) -> int:
+    """Return the place (from 0) of the text that is not one of the two most similar."""
+    apart = [abs(np.diff(np.delete(strengths, place))[0]) for place in range(strengths.size)]
+    return int(np.argmin(apart))
 
 
 def _logits(study: Study, points: float) -> float:
@@ -114,6 +130,9 @@ def _draw_qualities(
     protocol = study.protocol
     prompts = rng.normal(0, _SPREAD.prompt, len(study.prompts))
     slopes = effect + rng.normal(0, _SPREAD.prompt_arm, len(study.prompts))
+    if study.has_odd_text:  # d', which texts' own deviations would make smaller
+        own = math.hypot(1, _SPREAD.item)
+        slopes = effect * own * rng.lognormal(0, _SPREAD.prompt_arm, len(study.prompts))
     qualities: dict[ShownText, TextQuality] = {}
     for cell, completion in synthetic_key:
         side = sides.get(cell.arm, 0.0)

@@ -27,6 +27,7 @@ from rater.report.sections.integrity import (
 from rater.report.sections.measures import metrics_section
 from rater.report.sections.methods import methods_section, terms_section
 from rater.report.sections.moderators import moderators_section
+from rater.report.sections.odd_one_out import odd_one_out_section
 from rater.report.sections.raters import (
     agreement_section,
     blinding_section,
@@ -112,6 +113,7 @@ def _sections(findings: Findings, digest: str) -> list[Section]:
         composites_section(findings),
         points_section(findings),
         choices_section(findings),
+        odd_one_out_section(findings),
         checks_section(findings),
         texts_section(findings),
         looks_section(findings),

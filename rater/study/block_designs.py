@@ -42,6 +42,31 @@ def block_rounds(n_arms: int, n_texts: int) -> tuple[tuple[Block, ...], ...]:
     return _in_rounds([tuple(sorted((arm + step) % n_arms for arm in base)) for step in range(n_arms)])
 
 
+# Each trial takes three different samples: texts of one sample share their random numbers, so that two of
+# them can be alike although their arms differ, which would make the third text look odd.
+SAMPLES_PER_TRIANGLE = 3
+
+
+@lru_cache
+def triangles(n_arms: int) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """Return the odd-one-out trials of a set: each text as its arm and its sample, from 0 in the set.
+
+    Each two arms have two trials, with the odd text in the one arm and in the other. All texts of a set are
+    different, and those of a trial always come together. So booklets show nothing of which text is odd, or of
+    the arm that others are compared with.
+
+    Raises:
+        ValueError: If there is only one arm.
+    """
+    trials = []
+    for number, pairs in enumerate(block_rounds(n_arms, 2)):
+        one, two, three = range(SAMPLES_PER_TRIANGLE * number, SAMPLES_PER_TRIANGLE * (number + 1))
+        for pair in pairs:
+            for twice, odd in permutations(pair):
+                trials.append(((twice, one), (twice, two), (odd, three)))
+    return tuple(trials)
+
+
 def _round_robin(n_arms: int) -> tuple[tuple[Block, ...], ...]:
     """List the rounds in which every two arms meet once and each meets one at a time (the circle method)."""
     players: list[int | None] = [*range(n_arms)] if n_arms % 2 == 0 else [*range(n_arms), None]

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rater.study.block_designs import block_rounds
+from rater.study.block_designs import SAMPLES_PER_TRIANGLE, block_rounds, triangles
 from rater.study.declaration import Declaration, InOrder
 from rater.study.practice_and_checks import DeclaredCheck
 
@@ -46,12 +46,18 @@ class Plan(Declaration):
     """Attention checks; each booklet contains all of them. (experimenter)"""
 
 
-def set_size(n_arms: int, n_texts: int, *, arms_per_prompt: ArmsPerPrompt = "all") -> int:
+def set_size(
+    n_arms: int, n_texts: int, *, arms_per_prompt: ArmsPerPrompt = "all", has_odd_text: bool = False
+) -> int:
     """Return the number of trials of a set: one, or one for each arm, or the blocks of a balanced design.
+
+    With an odd text, it is two for each two arms.
 
     Raises:
         ValueError: If there are fewer arms than texts in a trial.
     """
+    if has_odd_text:
+        return len(triangles(n_arms))
     return 1 if arms_per_prompt == "one" else sum(map(len, block_rounds(n_arms, n_texts)))
 
 
@@ -66,12 +72,14 @@ class Design:
     n_arms: int
     n_samples: int
     n_texts: int = 1
-    """Texts per trial, each of another arm."""
+    """Texts per trial, each of another arm, unless one is odd."""
     n_dimensions: int = 1
     asking: Asking = "together"
     n_repeats: int = 0
     n_checks: int = 0
     arms_per_prompt: ArmsPerPrompt = "all"
+    has_odd_text: bool = False
+    """True if one text of a trial is of one arm, and the others are of another arm."""
 
     def __post_init__(self) -> None:
         """Validate that balanced booklets exist.
@@ -80,6 +88,14 @@ class Design:
             ValueError: If a booklet cannot contain whole sets, would contain a text twice, or has too many
                 repeats.
         """
+        if self.has_odd_text and (not self.n_samples or self.n_samples % self.samples_per_set):
+            n = self.samples_per_set
+            msg = (
+                f"sampling.samples_per_prompt is {self.n_samples}, but the texts of an OddOneOut trial are "
+                f"different samples of a prompt, and each two of {self.n_arms} arms have texts of their own; "
+                f"valid: a multiple of {n}, such as {n}"
+            )
+            raise ValueError(msg)
         unit = self.set_size * self.n_blocks
         maximum = self.max_sets // self.n_blocks * unit
         if maximum == 0:
@@ -106,7 +122,9 @@ class Design:
         in_each_block = f" in each of {self.n_blocks} blocks" if self.n_blocks > 1 else ""
         if self.arms_per_prompt == "one":
             return f"equally many prompts{in_each_block} and no prompt twice"
-        if self.n_texts == 1:
+        if self.has_odd_text:
+            what = "each two arms equally often, and each of the two equally often as the odd one"
+        elif self.n_texts == 1:
             what = f"each of the {self.n_arms} arms equally often"
         elif self.n_texts == self.n_arms:
             what = f"all {self.n_arms} arms in each trial, equally many trials"
@@ -136,11 +154,18 @@ class Design:
     @property
     def set_size(self) -> int:
         """The number of trials in a set."""
-        return set_size(self.n_arms, self.n_texts, arms_per_prompt=self.arms_per_prompt)
+        return set_size(
+            self.n_arms,
+            self.n_texts,
+            arms_per_prompt=self.arms_per_prompt,
+            has_odd_text=self.has_odd_text,
+        )
 
     @property
     def samples_per_set(self) -> int:
-        """The number of samples of a prompt in a set: the rounds of the block design."""
+        """The number of samples of a prompt in a set: the rounds of the block design, or three for each."""
+        if self.has_odd_text:
+            return SAMPLES_PER_TRIANGLE * len(block_rounds(self.n_arms, 2))
         return len(block_rounds(self.n_arms, self.n_texts))
 
     @property

@@ -29,11 +29,12 @@ RESERVED = frozenset(
         "comment", "guess", "n_revisions", "shown_ms", "first_render_ms", "hidden_ms", "answered_at",
         "first_answered_at", "n_characters", "n_tokens", "nll", "repetition", "mean_rating", "n_ratings",
         "mean_rating_kept", "n_ratings_kept", "chosen", "target", "options", "rank", "other_rank", "trial",
+        "odd_place", "chosen_place",
     }
 )  # fmt: skip
 """Names of the columns of ratings and texts, which the columns of fields must not repeat."""
 
-_OTHER_TEXT = re.compile(r"other_(item|arm|rank)_\d+")
+_OTHER_TEXT = re.compile(r"other_(item|arm|rank)_\d+|arm_[1-9]")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 

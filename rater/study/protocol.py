@@ -147,6 +147,16 @@ class Protocol(Declaration):
         return self.dimensions[0].scale.n_texts
 
     @property
+    def has_odd_text(self) -> bool:
+        """True if one text of a trial is of one arm, and the others are of another arm."""
+        return self.dimensions[0].scale.has_odd_text
+
+    @property
+    def has_ranks(self) -> bool:
+        """True if raters give ranks to the texts of a trial."""
+        return any(dimension.scale.ranks for dimension in self.dimensions)
+
+    @property
     def has_blocks(self) -> bool:
         """True if a page shows prompt and text apart; else a text continues its prompt in one paragraph."""
         is_split = self.reasoning in {"folded", "shown"}
@@ -186,6 +196,12 @@ class Protocol(Declaration):
             msg = (
                 f"dimensions differ in the number of texts that a trial shows ({shown}); give all of them "
                 "scales of one number of texts"
+            )
+            raise ValueError(msg)
+        if len({dimension.scale.has_odd_text for dimension in self.dimensions}) > 1:
+            msg = (
+                "dimensions mix OddOneOut(…), whose texts are of two arms, with scales whose texts are "
+                "each of another arm; valid: all or none of them OddOneOut(…)"
             )
             raise ValueError(msg)
         return self
@@ -361,8 +377,9 @@ def require_answers(place: str, accepted: Mapping[str, tuple[float, float]], pro
                 msg = f"{place}.accepted[{name!r}] has {end:g}; valid: {valid}"
                 raise ValueError(msg)
         if not scale.is_ordered and ends[0] != ends[1]:
+            nouns = "places" if scale.has_odd_text else "labels"
             msg = (
-                f"{place}.accepted[{name!r}] is {ends[0]:g} to {ends[1]:g}, but labels have no order; valid: "
+                f"{place}.accepted[{name!r}] is {ends[0]:g} to {ends[1]:g}, but {nouns} have no order; "
                 f"one of the {scale.describe_values()}, as in ({ends[0]:g}, {ends[0]:g})"
             )
             raise ValueError(msg)

@@ -90,6 +90,8 @@ class AnswerScale(ABC):
     """True if a higher answer means more; False for labels."""
     has_known_ends: ClassVar[bool] = True
     """True if the lowest and highest answers are those of the scale, False if they come from the ratings."""
+    has_odd_text: ClassVar[bool] = False
+    """True if one text of a trial is of one arm, and all others are of another arm."""
 
     @property
     def n_texts(self) -> int:

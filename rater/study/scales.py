@@ -21,7 +21,7 @@ from rater.study.scale import (
     StudyScale,
     Widget,
 )
-from rater.study.text_choices import Pairwise, describe_preferences
+from rater.study.text_choices import OddOneOut, OddScore, Pairwise, describe_preferences
 
 __all__ = [
     "CLASS_NAMES",
@@ -34,6 +34,8 @@ __all__ = [
     "Likert",
     "Number",
     "NumberRange",
+    "OddOneOut",
+    "OddScore",
     "Pairwise",
     "RangeScale",
     "Ranking",
@@ -46,7 +48,16 @@ __all__ = [
     "describe_preferences",
 ]
 
-_CLASSES: tuple[type[StudyScale], ...] = (Likert, Slider, Number, Choose, Pairwise, BestWorst, Ranking)
+_CLASSES: tuple[type[StudyScale], ...] = (
+    Likert,
+    Slider,
+    Number,
+    Choose,
+    Pairwise,
+    BestWorst,
+    Ranking,
+    OddOneOut,
+)
 CLASS_NAMES: dict[str, str] = {each.model_fields["kind"].default: each.__name__ for each in _CLASSES}
 """The class of each kind of scale. Pydantic adds the kind to the place of a value in a study."""
 
@@ -63,12 +74,14 @@ Scale = Annotated[
     | Annotated[Choose, Tag("choose")]
     | Annotated[Pairwise, Tag("pairwise")]
     | Annotated[BestWorst, Tag("best_worst")]
-    | Annotated[Ranking, Tag("ranking")],
+    | Annotated[Ranking, Tag("ranking")]
+    | Annotated[OddOneOut, Tag("odd_one_out")],
     Discriminator(
         _which_scale,
         custom_error_type="not_a_scale",
         custom_error_message=(
-            "a Likert(…), Slider(…), Number(…), Choose(…), Pairwise(…), BestWorst(…) or Ranking(…)"
+            "a Likert(…), Slider(…), Number(…), Choose(…), Pairwise(…), BestWorst(…), "
+            "Ranking(…) or OddOneOut(…)"
         ),
     ),
 ]

@@ -349,7 +349,12 @@ class Study(Protocol):
     def _default_items_per_rater(self) -> int:
         n_blocks = len(self.dimensions) if self.plan.asking == "blocks" else 1
         sets = max(n_blocks, len(self.prompts) // n_blocks * n_blocks)
-        return sets * set_size(len(self.arms), self.n_texts, arms_per_prompt=self.plan.arms_per_prompt)
+        return sets * set_size(
+            len(self.arms),
+            self.n_texts,
+            arms_per_prompt=self.plan.arms_per_prompt,
+            has_odd_text=self.has_odd_text,
+        )
 
     @property
     def n_raters(self) -> int:
@@ -379,6 +384,7 @@ class Study(Protocol):
             n_repeats=self.plan.repeats,
             n_checks=len(self.plan.checks),
             arms_per_prompt=self.plan.arms_per_prompt,
+            has_odd_text=self.has_odd_text,
         )
 
     @property

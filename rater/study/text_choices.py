@@ -1,12 +1,14 @@
 """Scales on which a rater chooses among the texts of a trial."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from rater.study.declaration import InOrder, Label
-from rater.study.scale import Choice, StudyScale, Widget
+from rater.study.scale import AnswerScale, Choice, StudyScale, Widget
 
 
 class Pairwise(StudyScale):
@@ -63,6 +65,103 @@ class Pairwise(StudyScale):
     def describe_values(self) -> str:
         """Return the choices as numbers."""
         return describe_preferences(self.strongest, allows_tie=self.allows_tie)
+
+
+N_IN_TRIANGLE = 3
+"""The number of texts in an odd-one-out trial."""
+
+
+@dataclass(frozen=True)
+class OddScore(AnswerScale):
+    """The score of an odd-one-out trial: 1 if the text of the other arm was chosen, 0 otherwise."""
+
+    answer_unit: ClassVar[str] = "proportion correct"
+
+    @property
+    def n_texts(self) -> int:
+        """Three texts are compared."""
+        return N_IN_TRIANGLE
+
+    @property
+    def levels(self) -> Sequence[Choice]:
+        """The two scores."""
+        return [Choice(0, "another text", "0"), Choice(1, "the odd text", "1")]
+
+    @property
+    def lowest(self) -> float:
+        """The score of any answer but the odd text."""
+        return 0.0
+
+    @property
+    def highest(self) -> float:
+        """The score of the odd text."""
+        return 1.0
+
+    @property
+    def chance(self) -> float:
+        """The probability of the odd text for raters who guess."""
+        return 1 / N_IN_TRIANGLE
+
+    def is_valid(self, value: float) -> bool:
+        """Return whether a value is 0 or 1."""
+        return value in (0, 1)
+
+    def describe_values(self) -> str:
+        """Return the meaning of the two scores."""
+        return "1 if the odd text was chosen, 0 otherwise"
+
+
+class OddOneOut(StudyScale):
+    """A choice of the text that differs from two others, which are of one arm (triangle test).
+
+    An answer is the place of the text chosen, from 1. Whether it is correct is known after unblinding only.
+    """
+
+    widget: ClassVar[Widget] = "choices"
+    answer_unit: ClassVar[str] = "proportion correct"
+    is_ordered: ClassVar[bool] = False
+    has_odd_text: ClassVar[bool] = True
+
+    kind: Literal["odd_one_out"] = "odd_one_out"
+
+    @property
+    def n_texts(self) -> int:
+        """Three texts are compared."""
+        return N_IN_TRIANGLE
+
+    @property
+    def chance(self) -> float:
+        """The probability of the odd text for raters who guess."""
+        return 1 / N_IN_TRIANGLE
+
+    @property
+    def choices(self) -> Sequence[Choice]:
+        """The letters of the texts."""
+        return [
+            Choice(place, ascii_uppercase[place - 1], ascii_lowercase[place - 1])
+            for place in range(1, N_IN_TRIANGLE + 1)
+        ]
+
+    @property
+    def scored(self) -> OddScore:
+        """The score that is analysed: whether the odd text was chosen."""
+        return OddScore()
+
+    def score(self, value: float, place: int) -> float:
+        """Return whether the text in a place (from 0) was chosen: 1 or 0."""
+        return float(value == place + 1)
+
+    def name_value(self, value: float) -> str:
+        """Return the letter of the text chosen."""
+        return next((choice.label for choice in self.choices if choice.value == value), f"{value:g}")
+
+    def describe(self) -> str:
+        """Return what is chosen."""
+        return "a choice of the one of three texts that differs from the other two"
+
+    def describe_values(self) -> str:
+        """Return the places as numbers."""
+        return "places 1 (A), 2 (B) and 3 (C) of the text chosen"
 
 
 def describe_preferences(strongest: int, *, allows_tie: bool) -> str:

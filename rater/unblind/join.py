@@ -1,5 +1,6 @@
 """Join answers, guesses and visits to the arms of what was shown, as tidy frames."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from rater.analysis.characteristics import QUESTIONNAIRE_COLUMNS
 from rater.analysis.metric_values import MetricValues
+from rater.analysis.odd_trials import ARM_OF_PLACE
 from rater.analysis.plan import Planned, plan_of
 from rater.errors import StateError
 from rater.rendering.shown import visible_text
@@ -29,6 +31,7 @@ from rater.store.rating.studies import Progress, PublishedStudy, read_progress
 from rater.study.fields import REFERENCE
 from rater.study.questionnaire import Given
 from rater.study.state import State
+from rater.study.text_choices import N_IN_TRIANGLE
 from rater.study.visit import GuessChoice, LeavingReason
 from rater.unblind.chosen_labels import LABEL_MEANINGS, add_labels
 from rater.unblind.join_metrics import join_metrics
@@ -62,9 +65,10 @@ ANSWER_COLUMNS = (
 """The columns of the rating frame, one row for each answer's latest revision.
 
 ``answer`` is empty where ``cannot_judge`` or ``not_applicable`` is true. Of a pair, ``item``, ``arm``,
-``sample`` and ``answer`` belong to the text whose arm comes first in the study. Of a choice among labels,
-``answer`` is 1 if the target was chosen, else 0 (`rater.unblind.chosen_labels`). The columns of the items'
-fields follow, as in the tables of texts and of assigned texts.
+``sample`` and ``answer`` belong to the text whose arm comes first in the study. Of an odd-one-out trial,
+``item``, ``arm`` and ``sample`` are those of the odd text, and ``answer`` is 1 if it was chosen, else 0. Of a
+choice among labels, ``answer`` is 1 if the target was chosen, else 0 (`rater.unblind.chosen_labels`). The
+columns of the items' fields follow, as in the tables of texts and of assigned texts.
 """
 RATER_COLUMNS = ("rater", "n_checks", "n_passed", "finished", "left_why")
 TEXT_COLUMNS = (
@@ -101,6 +105,13 @@ _JOINED = {
     "other_item": Meaning("Random identifier of another text of the trial.", "experimenter"),
     "other_arm": Meaning("The arm of that other text.", "sealed"),
     "arm_is_left": Meaning("Whether the arm's text was on the left.", "sealed"),
+    "other_item_2": Meaning("Random identifier of the third text of the trial.", "experimenter"),
+    "odd_place": Meaning("Place of the odd text among the three of its trial, from 1.", "sealed"),
+    "chosen_place": Meaning("Place of the text chosen as the odd one, from 1.", "experimenter"),
+    **{
+        f"arm_{place}": Meaning(f"The arm of the text in place {place} of an odd-one-out trial.", "sealed")
+        for place in range(1, N_IN_TRIANGLE + 1)
+    },
     "place": Meaning("Place of the arm's text among those of its trial, from 1.", "sealed"),
     "rank": Meaning(
         "Rank that the answer gives the arm's text, from 1 for the best; the worst of a best–worst answer "
@@ -234,14 +245,19 @@ def _with_fields(frame: pd.DataFrame, opened: Opened) -> pd.DataFrame:
     return frame.assign(**columns)
 
 
-def other_columns(n_texts: int) -> tuple[str, ...]:
+def other_columns(n_texts: int, *, has_odd_text: bool = False) -> tuple[str, ...]:
     """Return the additional columns of a rating frame whose trials show several texts.
 
     An answer to a pair is one row: ``answer`` is above 0 where the text of ``arm`` was preferred, and
     ``arm_is_left`` is whether it was on the left. An answer to more texts is a row for each of them:
     ``answer`` is its score for the row's text, ``place`` is where that text was on the page, from 1, and
     ``rank`` is the rank that it was given, if any.
+
+    An odd-one-out trial is one row: ``odd_place`` and ``chosen_place`` are the places of the odd text and of
+    the text chosen, and ``arm_1`` and so on are the arms in the places.
     """
+    if has_odd_text:
+        return ("other_item", "other_item_2", "other_arm", "odd_place", "chosen_place", *ARM_OF_PLACE)
     if n_texts == 1:
         return ()
     return ("other_item", "other_arm", "arm_is_left") if n_texts == _PAIR else ("place", "rank")
@@ -264,15 +280,16 @@ class _ShownText:
 
 
 def _in_order(item_ids: Sequence[str], rater_id: str, arms: Sequence[str], arm_of: ArmOf) -> list[_ShownText]:
-    """Sort the texts of a trial by their arms, in the study's order."""
+    """Sort the texts of a trial by their arms, in the study's order; an odd one comes first."""
     shown = [_ShownText(item_id, arm_of(rater_id, item_id), place) for place, item_id in enumerate(item_ids)]
-    return sorted(shown, key=lambda text: arms.index(text.arm))
+    n_of_arm = Counter(text.arm for text in shown)
+    return sorted(shown, key=lambda text: (n_of_arm[text.arm], arms.index(text.arm)))
 
 
 def join_answers(rows: Sequence[AnswerRow], opened: Opened, arm_of: ArmOf) -> pd.DataFrame:
     """Turn every answer to its texts in the study's order of arms, in whichever places they were shown."""
     scales = {dimension.name: dimension.scale for dimension in opened.study.dimensions}
-    n_texts, arms = opened.study.n_texts, opened.study.arm_names
+    n_texts, arms, has_odd_text = opened.study.n_texts, opened.study.arm_names, opened.study.has_odd_text
     joined: list[tuple[object, ...]] = []
     for row in rows:
         shown = _in_order(row.item_ids, row.rater_id, arms, arm_of)
@@ -281,7 +298,9 @@ def join_answers(rows: Sequence[AnswerRow], opened: Opened, arm_of: ArmOf) -> pd
             np.nan if row.answer is None else scale.score(row.answer, text.place) + 0.0 for text in shown
         ]
         values = [_values(row, *each, opened) for each in zip(shown, scores, strict=True)]
-        if n_texts == _PAIR:
+        if has_odd_text:
+            joined.append((*values[0], *_odd_columns(row, shown)))
+        elif n_texts == _PAIR:
             first, second = shown
             joined.append((*values[0], second.item_id, second.arm, first.place == 0))
         elif n_texts == 1:
@@ -291,12 +310,27 @@ def join_answers(rows: Sequence[AnswerRow], opened: Opened, arm_of: ArmOf) -> pd
             joined += [
                 (*own, text.place + 1, rank) for own, text, rank in zip(values, shown, ranks, strict=True)
             ]
-    return _typed(pd.DataFrame(joined, columns=[*ANSWER_COLUMNS, *other_columns(n_texts)]))
+    columns = other_columns(n_texts, has_odd_text=has_odd_text)
+    return _typed(pd.DataFrame(joined, columns=[*ANSWER_COLUMNS, *columns]))
+
+
+def _odd_columns(row: AnswerRow, shown: Sequence[_ShownText]) -> tuple[object, ...]:
+    """Return the columns of an odd-one-out trial, whose odd text comes first."""
+    odd, *others = shown
+    in_places = sorted(shown, key=lambda text: text.place)
+    return (
+        *(text.item_id for text in others),
+        others[0].arm,
+        odd.place + 1,
+        row.answer,
+        *(text.arm for text in in_places),
+    )
 
 
 def _assigned(rows: Sequence[AssignedRow], opened: Opened, arm_of: ArmOf) -> pd.DataFrame:
     """List what was assigned, in rows as in the rating frame: one for a pair, one for each text otherwise."""
-    is_pairwise, arms = opened.study.n_texts == _PAIR, opened.study.arm_names
+    is_odd, arms = opened.study.has_odd_text, opened.study.arm_names
+    is_pairwise = opened.study.n_texts == _PAIR or is_odd
     values: list[tuple[object, ...]] = []
     for row in rows:
         shown = _in_order(row.item_ids, row.rater_id, arms, arm_of)
@@ -338,7 +372,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     ]
     whole = [
         name
-        for name in ("confidence", "shown_ms", "first_render_ms", "hidden_ms", "rank")
+        for name in ("confidence", "shown_ms", "first_render_ms", "hidden_ms", "rank", "chosen_place")
         if name in frame.columns
     ]
     return frame.astype({"answer": np.float64, **dict.fromkeys(flags, bool), **dict.fromkeys(whole, "Int64")})

@@ -7,9 +7,9 @@ completion of every arm. Swapping arms inside it keeps every count of the design
 Each set has a permutation of its own, so that what is left of an effect is noise: one permutation for all of
 a prompt's texts would keep the size of its effect, and only hide the sign. All follow from the secret
 publication seed and the booklets, and so are fixed at publication: a fresh permutation each time would show,
-time by time, how much larger the true result is. So the pipeline, the exclusions and the report can be tested
-on real data while the study is running. This is not an interim look. Files of it are masked and logged, as
-exports are.
+time by time, how much larger the true result is. In odd-one-out trials, which text is odd is permuted. So
+the pipeline, the exclusions and the report can be tested on real data while the study is running. This is
+not an interim look. Files of it are masked and logged, as exports are.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ from rater.store.log import Event, EventKind, append_event, read_events
 from rater.store.rating import schema
 from rater.store.rating.frame import read_holders
 from rater.store.rating.open import open_rating
-from rater.store.rating.publication import NewBooklet, read_booklets
+from rater.store.rating.publication import NewBooklet, NewTrial, read_booklets
 from rater.store.rating.studies import get_study, move_study, read_progress
 from rater.store.sealed.completions import Cell
 from rater.store.sealed.open import open_sealed
@@ -205,11 +205,29 @@ def permute_arms(
     Returns:
         By booklet id and item id, the arm that replaces the item's own.
     """
-    new_arms = {}
+    new_arms: dict[tuple[str, str], str] = {}
     for booklet in booklets:
+        if any(_has_odd_text(trial, cells) for trial in booklet.trials):
+            new_arms |= _move_odd_texts(booklet, cells, seed)
+            continue
         for place, shown in _sets(booklet, cells):
             swapped = _permute(arms, seed, booklet.id, *place)
             new_arms.update({(booklet.id, item_id): swapped[cells[item_id].arm] for item_id in shown})
+    return new_arms
+
+
+def _has_odd_text(trial: NewTrial, cells: Mapping[str, Cell]) -> bool:
+    arms = [cells[item_id].arm for item_id in trial.item_ids if item_id in cells]
+    return 1 < len(set(arms)) < len(arms)
+
+
+def _move_odd_texts(booklet: NewBooklet, cells: Mapping[str, Cell], seed: str) -> dict[tuple[str, str], str]:
+    """Give the texts of each odd-one-out trial each other's arms: swapped arms would leave it odd."""
+    new_arms: dict[tuple[str, str], str] = {}
+    for trial in booklet.trials:
+        if not trial.is_repeat and _has_odd_text(trial, cells):
+            order = _permute(trial.item_ids, seed, booklet.id, trial.dimension or "", *sorted(trial.item_ids))
+            new_arms |= {(booklet.id, item_id): cells[other].arm for item_id, other in order.items()}
     return new_arms
 
 

@@ -77,6 +77,8 @@ def verify_sealed(rating: Session, sealed: Session, published: UnparsedStudy) ->
     added = [each.n_booklets_added for each in amendments]
     draft = draft_publication(study, completed, secrets.seed, added=added)
     yield _texts(items, draft)
+    if study.has_odd_text:
+        yield _odd_texts(rating, published, key, completed)
     yield _assignment(rating, draft, published, amendments)
 
 
@@ -188,6 +190,28 @@ def _texts(items: tuple[NewItem, ...], draft: Draft) -> Check:
         n = changed or abs(len(drafted) - len(items))
         return tampered("texts", f"{n} of {len(drafted)} texts or prompts are not as they were generated.")
     return valid("texts", f"All {len(items)} texts and prompts are as they were generated.")
+
+
+def _odd_texts(
+    rating: Session, published: UnparsedStudy, key: dict[str, int], completions: list[KeptCompletion]
+) -> Check:
+    """Check that exactly two of the three texts of each odd-one-out trial are of one arm."""
+    arms = {each.id: each.cell.arm for each in completions}
+    trials = {
+        trial.item_ids
+        for booklet in read_booklets(rating, published.id)
+        for trial in booklet.trials
+        if set(trial.item_ids) <= key.keys()
+    }
+    wrong = sum(len({arms.get(key[item_id]) for item_id in shown}) != 2 for shown in trials)
+    if wrong:
+        return tampered(
+            "odd texts",
+            f"{wrong} of {len(trials)} orders of three texts are not two of one arm and one other.",
+        )
+    return valid(
+        "odd texts", f"All {len(trials)} orders of three texts are two of one arm and one of another."
+    )
 
 
 def _assignment(

@@ -5,8 +5,9 @@ first test shows. In ours, the texts of one prompt can be sorted, since each rat
 often. Over a whole study that is worth what turning the arms of each prompt at random is worth.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -33,6 +34,12 @@ THREE_ARMS = Design(n_raters=18, items_per_rater=18, n_prompts=6, n_arms=3, n_sa
 THREE_ARMS_IN_PAIRS = Design(n_raters=30, items_per_rater=18, n_prompts=6, n_arms=3, n_samples=3, n_texts=2)
 ALL_OF_THREE_ARMS = Design(n_raters=40, items_per_rater=12, n_prompts=12, n_arms=3, n_samples=1, n_texts=3)
 THREE_OF_FOUR_ARMS = Design(n_raters=24, items_per_rater=24, n_prompts=6, n_arms=4, n_samples=4, n_texts=3)
+ODD_ONE_OUT = Design(
+    n_raters=24, items_per_rater=16, n_prompts=8, n_arms=2, n_samples=6, n_texts=3, has_odd_text=True
+)
+ODD_OF_THREE_ARMS = Design(
+    n_raters=18, items_per_rater=24, n_prompts=4, n_arms=3, n_samples=9, n_texts=3, has_odd_text=True
+)
 DESIGNS = {
     "one text": ONE_TEXT,
     "one text, with repeats": REPEATED,
@@ -41,6 +48,8 @@ DESIGNS = {
     "three arms in pairs": THREE_ARMS_IN_PAIRS,
     "all of three arms": ALL_OF_THREE_ARMS,
     "three of four arms": THREE_OF_FOUR_ARMS,
+    "odd one out": ODD_ONE_OUT,
+    "odd one out of three arms": ODD_OF_THREE_ARMS,
 }
 LARGER = {
     "24 raters, 96 texts": Design(24, 24, 12, 2, 4),
@@ -178,6 +187,49 @@ def test_published_pairs_of_two_arms_do_not_even_tell_the_arms_within_a_prompt()
 
     # six pairs turned at random, renamed for the best: 0.656
     assert np.mean(shares, axis=0)[0] < 0.656 + 0.1
+
+
+@pytest.mark.parametrize("design", [ODD_ONE_OUT, ODD_OF_THREE_ARMS], ids=["two arms", "three arms"])
+def test_published_booklets_do_not_show_which_text_is_odd(design: Design) -> None:
+    """Booklets hold who sees the three texts of a trial, when, where and with what else: all equal."""
+    booklets = assign_booklets(design, np.random.default_rng(1))
+    n_shown, with_others, places = Counter[object](), Counter[object](), Counter[tuple[object, int]]()
+    groups = set()
+    for booklet in booklets:
+        for trial in booklet:
+            groups.add(frozenset(trial.shown))
+            n_shown.update(trial.shown)
+            with_others.update(frozenset(pair) for pair in combinations(trial.shown, 2))
+            places.update((text, place) for place, text in enumerate(trial.shown))
+
+    for group in groups:
+        assert len({n_shown[text] for text in group}) == 1
+        assert len({with_others[frozenset(pair)] for pair in combinations(group, 2)}) == 1
+        counts = [places[text, place] for text in group for place in range(3)]
+        assert max(counts) - min(counts) <= 1
+        assert len({text.sample for text in group}) == 3
+    # no text is in two groups, so that nothing is known of one group from another
+    assert sum(map(len, groups)) == len(frozenset().union(*groups))
+
+
+def test_guesses_from_places_find_the_odd_text_as_often_as_by_chance() -> None:
+    """The rarest place of a text within its group is all that differs: guesses are at chance."""
+    n_found = n_groups = 0
+    for seed in range(6):
+        places: dict[frozenset[object], Counter[tuple[object, int]]] = defaultdict(Counter)
+        arms: dict[object, int] = {}
+        for booklet in assign_booklets(ODD_ONE_OUT, np.random.default_rng(seed))[:13]:
+            for trial in booklet:
+                arms |= {text: text.arm for text in trial.shown}
+                own = places[frozenset(trial.shown)]
+                own.update((text, place) for place, text in enumerate(trial.shown))
+        for group, counts in places.items():
+            guess = max(sorted(group, key=str), key=lambda text: counts[text, 0])
+            n_of_arm = Counter(arms[text] for text in group)
+            n_found += n_of_arm[arms[guess]] == 1
+            n_groups += 1
+
+    assert abs(n_found / n_groups - 1 / 3) < 4 * (2 / 9 / n_groups) ** 0.5
 
 
 @pytest.mark.slow

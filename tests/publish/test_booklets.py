@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from rater.publish.booklets import ASSIGNMENT_VERSION, ArmsOfLabels, Range, assign_booklets, measure_balance
 from rater.publish.trials import CompletionIndex, Trial
-from rater.study.block_designs import block_rounds
+from rater.study.block_designs import block_rounds, triangles
 from rater.study.design import Asking, Design, set_size
 
 ASKING: tuple[Asking, ...] = ("together", "blocks", "one_per_rater")
@@ -117,6 +117,46 @@ def test_where_arms_meet_in_pairs_each_two_are_left_and_right_of_each_other_in_e
             lean[trial.prompt, trial.arms] += 1 if trial.shown[0].arm < trial.shown[1].arm else -1
 
     assert all(abs(n) <= 2 for n in lean.values())
+
+
+@st.composite
+def odd_designs(draw: st.DrawFn) -> Design:
+    """Draw designs of odd-one-out trials, of 2 to 4 arms."""
+    n_arms, n_sets, n_prompts = draw(st.integers(2, 4)), draw(st.integers(1, 2)), draw(st.integers(1, 4))
+    in_set, n_rounds = len(triangles(n_arms)), len(block_rounds(n_arms, 2))
+    items = draw(st.integers(1, n_prompts * n_sets)) * in_set
+    return Design(
+        n_raters=draw(st.integers(1, 9)),
+        items_per_rater=items,
+        n_prompts=n_prompts,
+        n_arms=n_arms,
+        n_samples=n_sets * n_rounds * 3,
+        n_texts=3,
+        has_odd_text=True,
+        n_repeats=draw(st.integers(0, min(3, items // 2))),
+    )
+
+
+@given(odd_designs(), seeds)
+def test_an_odd_text_is_of_each_arm_and_in_each_place_equally_often(design: Design, seed: int) -> None:
+    places: defaultdict[frozenset[CompletionIndex], Counter[int]] = defaultdict(Counter)
+    for booklet in assign(design, seed):
+        rated = first_shown(booklet)
+        texts = Counter(text for trial in rated for text in trial.shown)
+        assert max(texts.values()) == 1
+        pairs = Counter[tuple[int | None, int, int]]()
+        for trial in rated:
+            n_of_arm = Counter(text.arm for text in trial.shown)
+            assert sorted(n_of_arm.values()) == [1, 2]
+            assert len({text.sample for text in trial.shown}) == 3
+            (twice, _), (odd, _) = n_of_arm.most_common()
+            pairs[trial.prompt, twice, odd] += 1
+            odd_place = next(place for place, text in enumerate(trial.shown) if text.arm == odd)
+            places[frozenset(trial.shown)][odd_place] += 1
+        n_arms = range(design.n_arms)
+        for prompt in {trial.prompt for trial in rated}:
+            assert len({pairs[prompt, a, b] for a in n_arms for b in n_arms if a != b}) == 1
+    assert all(max(own.values()) - min(own[place] for place in range(3)) <= 1 for own in places.values())
 
 
 def test_the_side_of_an_odd_pair_is_left_to_chance() -> None:

@@ -18,7 +18,7 @@ from rater.study.arms import Steered, XVector
 from rater.study.composite import Composite
 from rater.study.dimension import Dimension
 from rater.study.questionnaire import Question
-from rater.study.scales import BestWorst, Ranking
+from rater.study.scales import BestWorst, OddOneOut, Ranking
 from rater.study.study import Study
 from tests.unblind.test_join import referring
 
@@ -276,6 +276,70 @@ def test_bots_who_perceive_the_order_of_groups_are_detected_and_others_are_at_ch
 
     assert by_chance.n_found <= 3
     assert found.share > 0.8
+
+
+@pytest.fixture
+def odd_one_out(study: Study, seal_completions: Callable[[Study], None]) -> Study:
+    """A study of twelve prompts in which raters look for the text of the other arm."""
+    dimension = Dimension(name="odd", question="Which differs from the other two?", scale=OddOneOut())
+    declared = Study.model_validate(
+        {
+            **study.model_dump(),
+            "dimensions": (dimension,),
+            "prompts": tuple(f"{prompt} {n}" for prompt in study.prompts for n in range(3)),
+            "analysis": AnalysisPlan(contrast=("walrus-arm", "zebra-arm")),
+            "plan": {"raters": 8},
+        }
+    )
+    seal_completions(declared)
+    return declared
+
+
+def test_bots_look_for_the_odd_text_on_pages(odd_one_out: Study, sealed_url: str) -> None:
+    simulated = SimulatedRaters(n_raters=6, effect=0.4, seed=1, characters=("random", "lazy", "middle"))
+
+    seen = rehearse(sealed_url, odd_one_out.name, simulated, progress=lambda _: None)
+
+    assert seen.progress.n_finished == 6
+    assert len(seen.frame) == 6 * 24
+    assert (seen.frame["answer"] == (seen.frame["chosen_place"] == seen.frame["odd_place"])).all()
+    assert (seen.frame["arm"] != seen.frame["other_arm"]).all()
+    n_odd = seen.frame.groupby(["rater", "prompt"])["arm"].agg(["size", "nunique"])
+    assert (n_odd == 2).to_numpy().all()
+    texts = seen.frame[["rater", "item", "other_item", "other_item_2"]].melt("rater")
+    assert not texts.duplicated(["rater", "value"]).any()
+    found = analyze(seen.frame, seen.plan, assigned=seen.assigned, raters=seen.raters).dimensions[0]
+    assert found.details.odd_one_out is not None
+    by_rater = {each.rater: each for each in found.details.quality}
+    assert by_rater["bot-3 (middle)"].longest_run == 24
+    assert by_rater["bot-3 (middle)"].points_used == 1
+
+
+def test_bots_who_perceive_the_odd_text_are_detected_and_others_are_at_chance(
+    odd_one_out: Study, sealed_url: str
+) -> None:
+    guessing = SimulatedRaters(n_raters=8, effect=0, seed=3)
+    perceiving = SimulatedRaters(n_raters=8, effect=0.3, seed=3)
+
+    by_chance, found = (
+        rehearse_many(sealed_url, odd_one_out.name, simulated, 12, progress=lambda _: None)
+        for simulated in (guessing, perceiving)
+    )
+
+    assert by_chance.n_found <= 3
+    assert found.share > 0.8
+
+
+def test_the_power_of_odd_one_out_trials_is_that_of_the_rehearsals(
+    odd_one_out: Study, sealed_url: str
+) -> None:
+    declared = odd_one_out.model_copy(update={"plan": odd_one_out.plan.model_copy(update={"raters": 8})})
+
+    power = power_as_planned(declared, 0.25, n_simulations=200, seed=1)
+    by_chance = power_as_planned(declared, 0.0, n_simulations=400, seed=2)
+
+    assert power.share > 0.8
+    assert by_chance.share < 0.09
 
 
 def test_a_rehearsal_keeps_the_reference_and_shuffles_the_rated_texts(

@@ -35,6 +35,22 @@ def test_more_prompts_help_only_where_a_rater_needs_several_sets() -> None:
         Design(1, 2, 1, 2, 3, n_dimensions=2, asking="blocks", arms_per_prompt="one")
 
 
+@pytest.mark.parametrize(("n_arms", "n_samples", "valid"), [(2, 2, 3), (2, 4, 3), (3, 3, 9), (4, 6, 9)])
+def test_odd_one_out_needs_whole_sets_of_samples(n_arms: int, n_samples: int, valid: int) -> None:
+    with pytest.raises(
+        ValueError, match=rf"samples_per_prompt is {n_samples}, .* valid: a multiple of {valid},"
+    ):
+        Design(
+            n_raters=1,
+            items_per_rater=2,
+            n_prompts=2,
+            n_arms=n_arms,
+            n_samples=n_samples,
+            n_texts=3,
+            has_odd_text=True,
+        )
+
+
 def test_only_the_first_half_can_be_repeated() -> None:
     with pytest.raises(ValueError, match=r"plan.repeats is 4, .* valid: 0 to 3"):
         Design(n_raters=1, items_per_rater=6, n_prompts=3, n_arms=2, n_samples=1, n_repeats=4)

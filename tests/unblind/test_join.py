@@ -134,6 +134,7 @@ def test_an_answer_to_three_texts_is_a_row_for_each_with_its_place_and_what_the_
     study = SimpleNamespace(
         arm_names=["base", "steered", "other"],
         n_texts=3,
+        has_odd_text=False,
         dimensions=[SimpleNamespace(name="happiness", scale=Ranking(texts=3, top="first", bottom="last"))],
     )
     opened = cast(

@@ -226,6 +226,33 @@ def test_permuted_choices_are_turned_with_their_arms(paired: Study, sealed_url: 
     assert set(frame["answer"]) == {-1.0, 1.0}  # all 16 sets alike: once in 30,000
 
 
+def test_which_text_is_odd_is_permuted_so_that_found_texts_leave_no_trace(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    """Swapped arms would leave the odd text odd, and show how often it was found."""
+    odd = {"name": "odd", "question": "Which differs?", "scale": {"kind": "odd_one_out"}}
+    declared = changed(study, dimensions=[odd], plan={"raters": 6}, analysis={})
+    seal_completions(declared)
+    publish(declared, sealed_url, rating_url)
+
+    def judge(shown: TrialView) -> Judgement:
+        is_steered = [int(text.split()[2]) % 6 >= 3 for text in shown.texts]
+        return Judgement(1 + next(n for n, each in enumerate(is_steered) if is_steered.count(each) == 1))
+
+    for _ in range(6):
+        rate(rating_url, declared, judge=judge)
+
+    frame = permuted(sealed_url, rating_url, declared.name).frame
+
+    assert 0.1 < frame["answer"].mean() < 0.6  # 48 trials, of which a third is expected
+    assert (frame["arm"] != frame["other_arm"]).all()
+    true = look(sealed_url, rating_url, declared).frame
+    assert (true["answer"] == 1).all()
+    assert (true["odd_place"] == true["chosen_place"]).all()
+    of_place = true.apply(lambda row: row[f"arm_{row['odd_place']}"], axis=1)
+    assert (of_place == true["arm"]).all()
+
+
 def test_an_effect_leaves_no_trace_in_the_permuted_analysis(
     study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
 ) -> None:

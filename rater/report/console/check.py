@@ -50,7 +50,10 @@ def _lines(study: Study, balance: Balance) -> list[tuple[str, str]]:
         ("mean position of prompts", _between(balance.mean_places_of_prompts, ".3f")),
         ("same prompt twice in a row", f"{balance.n_neighbours} times"),
     ]
-    if balance.first_left:
+    if balance.odd_places:
+        shown = {"ABC"[place]: f"{n:,}" for place, n in balance.odd_places.items()}
+        lines.append(("odd text in place", _each(shown)))
+    elif balance.first_left:
         shares = {
             f"{names[first]} left of {names[second]}": f"{share:.1%}"
             for (first, second), share in balance.first_left.items()
@@ -155,8 +158,11 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
         plan_of(study).contrasts_among(study.arm_names)
     )
     control = f"{study.control}, {describe_control(study)}; by default all other arms are compared with it"
+    compared = f"{first} − {second} on {study.primary} in {score}"
+    if study.has_odd_text:
+        compared = f"odd texts found among {first} and {second} on {study.primary}, against 1/3"
     lines = [
-        ("primary test", f"{first} − {second} on {study.primary} in {score}, {claim}"),
+        ("primary test", f"{compared}, {claim}"),
         (
             "SESOI",
             ""

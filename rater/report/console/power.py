@@ -10,7 +10,9 @@ from rater.analysis.concept_power import ConceptPower, ConceptSDs, ConceptStudyS
 from rater.analysis.sentences import counted, number, significant
 from rater.analysis.simulate import ModelSDs
 from rater.analysis.simulated_power import Power
+from rater.analysis.triangle_test import CHANCE, d_prime_of
 from rater.sample_size import (
+    ODD_TEXTS_FOUND,
     PERCENTAGE_POINTS,
     PowerPlan,
     Size,
@@ -54,8 +56,9 @@ def print_power(plan: PowerPlan, console: Console | None = None) -> None:
 def describe_power(power: Power, points: float, *, unit: str, net_superiority: float | None = None) -> str:
     """Describe the power for a difference, also in the unit of the primary test."""
     net = "" if net_superiority is None else f" (net superiority {number(net_superiority)})"
+    detect = "if" if unit == ODD_TEXTS_FOUND else "to detect a difference of"
     return (
-        f"the power to detect a difference of {_difference(points, unit=unit)}{net} is "
+        f"the power {detect} {_difference(points, unit=unit)}{net} is "
         f"{power.share:.0%} (± {(power.high - power.low) / 2:.0%} simulation error)."
     )
 
@@ -67,14 +70,15 @@ def describe_planned_power(study: Study) -> list[str]:
     net = as_net_superiority(study, points)
     as_net = "" if net is None else f" (net superiority {number(net)})"
     interval = f"95% CI {power.low:.0%} to {power.high:.0%}"
+    true = "if" if study.has_odd_text else "for a true difference of"
     return [
         (
-            f"The power of the primary test for a true difference of "
+            f"The power of the primary test {true} "
             f"{_difference(points, unit=unit_of(study))}{as_net} is {power.share:.0%} ({interval}, "
             f"{power.n_simulations:,} simulated studies)."
         ),
         *([OF_THESE_CONCEPTS] if study.analysis.is_over_concepts else []),
-        describe_spread(ModelSDs()),
+        describe_spread(ModelSDs(), has_odd_text=study.has_odd_text),
     ]
 
 
@@ -121,13 +125,23 @@ def _concept_table(plan: ConceptPower, sizes: Sequence[ConceptStudySize]) -> Tab
 
 
 def _difference(points: float, *, unit: str, digits: int | None = None) -> str:
+    if unit == ODD_TEXTS_FOUND:
+        d_prime = d_prime_of(CHANCE + points)
+        distance = "" if d_prime is None else f", d' {number(d_prime)}"
+        return f"{CHANCE + points:.0%} of odd texts are found ({CHANCE:.0%} by guessing{distance})"
     is_share = unit == PERCENTAGE_POINTS
     value = points * 100 if is_share else points
     return f"{value:g} {unit}" if digits is None else f"{number(value, 0 if is_share else digits)} {unit}"
 
 
-def describe_spread(spread: ModelSDs) -> str:
+def describe_spread(spread: ModelSDs, *, has_odd_text: bool = False) -> str:
     """Describe the standard deviations that a power simulation assumes."""
+    if has_odd_text:
+        return (
+            "Simulation of the primary test with the study's booklets and these standard deviations of the "
+            f"logarithm of d': raters {spread.rater_arm:.1f}, prompts {spread.prompt_arm:.1f}, texts "
+            f"{spread.item:.1f}."
+        )
     return (
         "Simulation of the primary test with the study's booklets and these standard deviations in logits: "
         f"raters {spread.rater:.1f}, prompts {spread.prompt:.1f}, texts {spread.item:.1f}, effect by rater "
@@ -137,7 +151,7 @@ def describe_spread(spread: ModelSDs) -> str:
 
 def _assumed(plan: PowerPlan) -> list[str]:
     pilot = plan.assumptions.pilot
-    lines = [describe_spread(plan.spread)]
+    lines = [describe_spread(plan.spread, has_odd_text=plan.unit == ODD_TEXTS_FOUND)]
     if plan.simulated_as is not None:
         lines.append(f"The composite score is simulated as one answer on the scale of {plan.simulated_as}.")
     if plan.is_over_concepts:
@@ -163,7 +177,9 @@ def _table(plan: PowerPlan) -> Table:
     prompts = sorted({size.n_prompts for size in plan.sizes})
     raters = sorted({size.n_raters for size in plan.sizes})
     shares = {(size.n_raters, size.n_prompts): size.power.share for size in plan.sizes}
-    title = f"Power for {_difference(plan.points, unit=plan.unit)}"
+    title = (
+        f"Power {'if' if plan.unit == ODD_TEXTS_FOUND else 'for'} {_difference(plan.points, unit=plan.unit)}"
+    )
     table = Table(box=None, padding=(0, 2, 0, 0), title=title)
     table.add_column("raters", justify="right")
     for n_prompts in prompts:

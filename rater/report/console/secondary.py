@@ -7,6 +7,7 @@ from rater.analysis.agreement import Agreement
 from rater.analysis.answer_scale import n_together
 from rater.analysis.arm_strengths import ArmRanking
 from rater.analysis.confidence import ConfidenceEffects
+from rater.analysis.odd_one_out import describe_d_prime
 from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, DimensionAnalysis
 from rater.analysis.results import Estimate, NotEstimable, Result
@@ -29,7 +30,7 @@ def further_lines(results: DimensionAnalysis, *, show_all: bool) -> list[str]:
         lines.append(concepts.sentence)
     if results.details.spread is not None and results.details.spread.reading:
         lines.append(results.details.spread.reading)
-    lines += choice_lines(results)
+    lines += choice_lines(results) + odd_one_out_lines(results)
     if show_all:
         return lines + secondary_lines(results)
     # If nothing varies, the ordinal model has no estimate either, and readers ask for the reason.
@@ -53,6 +54,24 @@ def choice_lines(results: DimensionAnalysis) -> list[str]:
         p = p_value(float(found.settings["p"]))
         distance = "" if d_prime is None else f", d' {number(d_prime)}"
         lines.append(f"{name}, {with_interval(found)}, {p} against chance {number(choices.chance)}{distance}")
+    return lines
+
+
+def odd_one_out_lines(results: DimensionAnalysis) -> list[str]:
+    """Return how often the odd text was found for each contrast, against chance; empty on another scale."""
+    odd = results.details.odd_one_out
+    lines = []
+    for each in () if odd is None else odd.contrasts:
+        name = f"Odd text found, “{each.arm}” and “{each.other}”: {each.n_correct:,} of {each.n:,}"
+        found = each.proportion
+        if isinstance(found, NotEstimable):
+            lines.append(f"{name}; no interval: {found.reason}")
+            continue
+        p = "" if each.p_adjusted is None else f", {p_value(each.p_adjusted)} against guessing (1/3)"
+        lines.append(f"{name}, {with_interval(found)}{p}; {describe_d_prime(each.d_prime)}")
+        if isinstance(each.asymmetry, Result):
+            shares = ", ".join(f"{by.arm} {by.n_correct:,} of {by.n:,}" for by in each.by_odd_arm)
+            lines.append(f"By the arm of the odd text: {shares}{_and_p(each.asymmetry)}")
     return lines
 
 

@@ -61,15 +61,23 @@ def describe_design(findings: Findings) -> str:
     )
 
 
+_TARGETS = (
+    "The difference is the proportion of target choices for texts of {first} minus that for texts of "
+    "{second}, as the mean of the rater × prompt cells; 0 means no difference."
+)
+_ODD_TEXTS = (
+    "The proportion is that of trials with texts of {first} and {second} in which the odd text was chosen, "
+    "as the mean of the rater × prompt cells; 1/3 is expected by guessing."
+)
+
+
 def explain_score(findings: Findings) -> str:
     """Explain the score of the primary test in one or two sentences."""
     first, second = (f"“{arm}”" for arm in findings.analysis.planned.contrast)
     pairwise = is_pairwise(findings.primary.dimension)
     if findings.primary.dimension.scale.chance is not None:
-        return (
-            f"The difference is the proportion of target choices for texts of {first} minus that for texts "
-            f"of {second}, as the mean of the rater × prompt cells; 0 means no difference."
-        )
+        is_odd = findings.primary.details.odd_one_out is not None
+        return (_ODD_TEXTS if is_odd else _TARGETS).format(first=first, second=second)
     if findings.analysis.planned.score != "net_superiority":
         if findings.analysis.planned.test == "mixed_model":
             return (
@@ -116,7 +124,8 @@ def arms_table(findings: Findings, results: DimensionAnalysis) -> Table:
     rows = [
         (arm.arm, f"{arm.n:,}", optional(arm.mean), optional(arm.median, 1), optional(arm.sd)) for arm in arms
     ]
-    return Table(f"Answers by arm: {results.dimension.name}", ("arm", "n", "mean", "median", "SD"), rows)
+    of = "arm of the odd text" if results.details.odd_one_out is not None else "arm"
+    return Table(f"Answers by {of}: {results.dimension.name}", ("arm", "n", "mean", "median", "SD"), rows)
 
 
 def points_tables(findings: Findings, results: DimensionAnalysis) -> list[Table]:

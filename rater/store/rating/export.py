@@ -78,9 +78,11 @@ def item_meanings(n_texts: int, *, masked: bool) -> dict[str, Meaning]:
     }
 
 
-def rank_columns(n_texts: int) -> list[str]:
+def rank_columns(n_texts: int, *, has_ranks: bool = True) -> list[str]:
     """Return the columns of the ranks of a group of texts: ``rank``, ``other_rank`` and so on; else none."""
-    return [name.replace("item", "rank") for name in item_columns(n_texts)] if n_texts > 2 else []
+    if n_texts <= 2 or not has_ranks:
+        return []
+    return [name.replace("item", "rank") for name in item_columns(n_texts)]
 
 
 def rank_meanings(n_texts: int) -> dict[str, Meaning]:
@@ -95,9 +97,10 @@ def rank_meanings(n_texts: int) -> dict[str, Meaning]:
     }
 
 
-def columns(n_texts: int) -> tuple[str, ...]:
+def columns(n_texts: int, *, has_ranks: bool = True) -> tuple[str, ...]:
     """Return the columns of ratings without arms, in their order."""
-    return ("rater", "position", *item_columns(n_texts), *list(_ATTRIBUTES)[2:], *rank_columns(n_texts))
+    ranks = rank_columns(n_texts, has_ranks=has_ranks)
+    return ("rater", "position", *item_columns(n_texts), *list(_ATTRIBUTES)[2:], *ranks)
 
 
 @dataclass(frozen=True)
@@ -122,13 +125,14 @@ def answer_table(rows: Sequence[AnswerRow], protocol: Protocol) -> ExportTable:
     """Return answers as a table: `columns`, labels that were chosen, a column for each field of the items."""
     fields, n_texts = sorted({name for row in rows for name in row.fields}), protocol.n_texts
     scales = {each.name: each.scale for each in protocol.dimensions}
+    has_ranks = n_texts > 2 and protocol.has_ranks
     has_labels = any(isinstance(scale, Choose) for scale in scales.values())
     return ExportTable(
-        (*columns(n_texts), *(GIVEN_LABELS if has_labels else ()), *fields),
+        (*columns(n_texts, has_ranks=has_ranks), *(GIVEN_LABELS if has_labels else ()), *fields),
         [
             (
                 *_values(row),
-                *(_ranks(row, scales[row.dimension]) if n_texts > 2 else ()),
+                *(_ranks(row, scales[row.dimension]) if has_ranks else ()),
                 *(_labels(row, scales[row.dimension]) if has_labels else ()),
                 *(row.fields.get(name) for name in fields),
             )

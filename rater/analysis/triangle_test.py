@@ -1,0 +1,108 @@
+"""The triangle test: d' from the proportion of odd texts found, and simulated answers.
+
+Model: each of three texts evokes a strength, which is normal with SD 1; that of the odd text has the mean d',
+those of the two others 0. A rater takes the two most similar strengths for those of one arm, and so chooses
+the third text. Hence
+
+    P(correct) = 2 ∫₀^∞ [Φ(−u√3 + d'√(2/3)) + Φ(−u√3 − d'√(2/3))] φ(u) du,
+
+which is 1/3 at d' = 0. It does not depend on the sign of d': whether the odd text has more or less of
+something is not part of the answer. A proportion at or below 1/3 has a d' of 0.
+
+References: Frijters, Kooistra & Vereijken 1980, Perception & Psychophysics 27:176–178 (tables); Ennis 1993,
+J. Sensory Stud. 8:353–370 (the integral). In R: ``sensR::psyfun(d, "triangle")``, ``sensR::psyinv``.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, special
+
+from rater.analysis.d_prime import DPrime
+from rater.analysis.results import Interval
+from rater.study.text_choices import N_IN_TRIANGLE
+
+Floats = NDArray[np.float64]
+REFERENCE = "Ennis 1993, J. Sensory Stud. 8:353–370"
+CHANCE = 1 / N_IN_TRIANGLE
+# φ is below 1e-14 beyond; 60 nodes give the integral to 1e-12.
+_END, _NODES = 8.0, 60
+# At this distance the proportion is 1 to 12 digits; within the rounding of the integral it is not invertible.
+_FAR, _NEARLY_ONE = 20.0, 1 - 1e-9
+_HERMITE_NODES = 31
+# Distances per block of the integral, which takes 60 numbers for each.
+_BLOCK = 4_096
+
+
+def proportion_correct(d_prime: Floats) -> Floats:
+    """Return the proportion correct at each d': same shape. Costs 120 normal probabilities for each."""
+    flat = np.abs(np.atleast_1d(np.asarray(d_prime, dtype=np.float64))).ravel()
+    u, weights = _half_line()
+    found = np.empty(flat.size)
+    for start in range(0, flat.size, _BLOCK):
+        shift = flat[start : start + _BLOCK, None] * math.sqrt(2 / 3)
+        apart = -math.sqrt(3) * u
+        found[start : start + _BLOCK] = (special.ndtr(apart + shift) + special.ndtr(apart - shift)) @ weights
+    return found.reshape(np.shape(d_prime))
+
+
+def d_prime_of(proportion: float) -> float | None:
+    """Return the d' at which a proportion is correct: 0 at or below chance, None where it is not finite."""
+    if proportion <= CHANCE:
+        return 0.0
+    if proportion >= _NEARLY_ONE:
+        return None
+    return float(optimize.brentq(lambda d: _at(d) - proportion, 0.0, _FAR, xtol=1e-10))
+
+
+def d_prime_with_interval(proportion: float, interval: Interval | None) -> DPrime:
+    """Return d' with an interval whose ends are those of the proportion's, transformed."""
+    if interval is None:
+        return DPrime(d_prime_of(proportion), None, None)
+    return DPrime(d_prime_of(proportion), d_prime_of(interval.low), d_prime_of(interval.high))
+
+
+def _at(d_prime: float) -> float:
+    return float(proportion_correct(np.array([d_prime]))[0])
+
+
+@lru_cache(maxsize=1)
+def _half_line() -> tuple[Floats, Floats]:
+    """Return nodes from 0 to the end, and twice their weights times the normal density."""
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    u = (nodes + 1) * _END / 2
+    return u, 2 * weights * _END / 2 * np.exp(-(u**2) / 2) / math.sqrt(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class TriangleAnswers:
+    """Answers to odd-one-out trials: 1 with the probability of the triangle test, else 0.
+
+    The d' of a trial is the planned one times the sensitivity of its rater, prompt and texts, which are
+    log-normal with a median of 1. So without a difference all raters guess.
+    """
+
+    def correct(self, effect: float, log_factor: Floats, rng: np.random.Generator) -> Floats:
+        """Draw whether each trial is answered correctly.
+
+        Args:
+            effect: The median d'.
+            log_factor: (trials,): the logarithm of what d' is multiplied by.
+            rng: The source of randomness.
+        """
+        probability = proportion_correct(effect * np.exp(log_factor))
+        return (rng.random(log_factor.size) < probability).astype(np.float64)
+
+    def excess(self, effect: float, sd: float) -> float:
+        """Return the expected proportion correct minus chance, with the sign of the effect.
+
+        Args:
+            effect: The median d'.
+            sd: The SD of the logarithm of d' over raters, prompts and texts together.
+        """
+        nodes, weights = special.roots_hermitenorm(_HERMITE_NODES)
+        correct = proportion_correct(effect * np.exp(sd * nodes))
+        return math.copysign(float(weights @ correct / weights.sum()) - CHANCE, effect)
