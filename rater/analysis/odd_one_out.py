@@ -43,7 +43,7 @@ class OddByArm:
 
 @dataclass(frozen=True, kw_only=True)
 class Distinguished:
-    """How well raters told the texts of two arms apart."""
+    """Trials of two arms, and the proportion in which raters told their texts apart."""
 
     arm: str
     other: str

@@ -146,7 +146,7 @@ class Details:
     choices: LabelChoices | NotEstimable | None = None
     """Identification, confusion and bias, for a choice among labels."""
     odd_one_out: OddOneOutResults | None = None
-    """How well the arms were told apart, for odd-one-out trials."""
+    """The trials in which raters told the arms apart, where they looked for the odd text."""
 
 
 def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Details:
