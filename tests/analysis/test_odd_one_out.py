@@ -36,7 +36,7 @@ def study(
         sampling=Sampling(samples_per_prompt=3 if len(arms) == 2 else 9),
         dimensions=(Dimension(name="odd", question="Which differs?", scale=OddOneOut()),),
         plan=Plan(raters=n_raters),
-        analysis=AnalysisPlan(contrast=(arms[1], arms[0]), **plan),  # type: ignore[arg-type] # of tests
+        analysis=AnalysisPlan(contrast=(arms[1], arms[0]), **plan),
     )
 
 

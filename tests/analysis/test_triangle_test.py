@@ -54,11 +54,11 @@ def test_d_prime_is_zero_below_chance_and_not_finite_where_all_are_correct() -> 
 
 
 def test_the_ends_of_the_interval_are_those_of_the_proportion() -> None:
-    ends = proportion_correct(np.array([ONE, TWO])).tolist()
+    low, high = proportion_correct(np.array([ONE, TWO])).tolist()
 
-    found = d_prime_with_interval(0.5, Interval(*ends, 0.95))
+    found = d_prime_with_interval(0.5, Interval(low, high, 0.95))
 
-    assert (found.low, found.high) == (pytest.approx(ONE), pytest.approx(TWO))
+    assert [found.low, found.high] == pytest.approx([ONE, TWO])
     assert d_prime_with_interval(0.5, None).low is None
 
 

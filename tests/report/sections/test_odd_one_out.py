@@ -50,7 +50,7 @@ def test_the_console_has_the_proportion_d_prime_and_asymmetry(analysed: Analysis
 
 def test_the_whole_report_is_written(analysed: Analysis, frame: pd.DataFrame, tmp_path: Path) -> None:
     columns = {"chosen_place": ("the place chosen", "experimenter")}
-    about = ReportContext(title="Odd one out", columns=columns)  # type: ignore[arg-type] # as in conftest
+    about = ReportContext(title="Odd one out", columns=columns)
 
     write_report(tmp_path / "report", analysed, frame, about, json_about={"study": "a study"})
 
