@@ -33,6 +33,10 @@ class ServeOptions(TypedDict):
     one_network: bool
     limits_storage: str
     metrics_token: str | None
+    webhook_url: str | None
+    webhook_secret: str | None
+    webhook_attrition: float
+    webhook_checks: float
     log_format: "LogFormat"
     log_level: str
     dev: bool
@@ -128,6 +132,35 @@ class ServeOptions(TypedDict):
     help="Token with which other machines may read /metrics; better set by the environment variable.",
 )
 @click.option(
+    "--webhook",
+    "webhook_url",
+    metavar="URL",
+    envvar="RATER_WEBHOOK",
+    help="Address to which events are posted: a study is full, limits are exceeded, the server has errors.",
+)
+@click.option(
+    "--webhook-secret",
+    envvar="RATER_WEBHOOK_SECRET",
+    show_envvar=True,
+    help="Secret with which these messages are signed; set it by the environment variable.",
+)
+@click.option(
+    "--webhook-attrition",
+    default=0.3,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    envvar="RATER_WEBHOOK_ATTRITION",
+    help="Proportion of raters who left, above which an event is posted.",
+)
+@click.option(
+    "--webhook-checks",
+    default=0.3,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    envvar="RATER_WEBHOOK_CHECKS",
+    help="Proportion of raters who failed an attention check, above which an event is posted.",
+)
+@click.option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -206,6 +239,7 @@ def _read_settings(rating_url: str, options: "ServeOptions") -> "WebSettings":
     from rater.web.app import read_prefix
     from rater.web.rate_limits import read_storage
     from rater.web.settings import WebSettings
+    from rater.web.webhook import read_webhook
 
     return WebSettings(
         rating_url,
@@ -217,6 +251,12 @@ def _read_settings(rating_url: str, options: "ServeOptions") -> "WebSettings":
         reports_folder=options["reports_folder"],
         limits_storage=read_storage(options["limits_storage"]),
         metrics_token=options["metrics_token"],
+        webhook=read_webhook(
+            options["webhook_url"],
+            options["webhook_secret"],
+            max_attrition=options["webhook_attrition"],
+            max_failing=options["webhook_checks"],
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from rater.errors import RaterError
 from rater.sanitize import sanitize_for_display
 from rater.store.rating.open import open_rating
-from rater.web import errors, health, language, logs, rate_limits, security
+from rater.web import errors, health, language, logs, rate_limits, security, webhook
 from rater.web.rating import arrival, ending, practice, preparation, questionnaire, trial
 from rater.web.rating.flow import blueprint
 from rater.web.settings import Running, WebSettings, init_app
@@ -44,11 +44,14 @@ def create_app(settings: WebSettings) -> Flask:
         MAX_FORM_MEMORY_SIZE=security.MAX_REQUEST_BYTES,
         MAX_FORM_PARTS=security.MAX_FORM_PARTS,
     )
-    init_app(app, Running(settings=settings, engine=open_rating(settings.rating_url)))
+    running = Running(settings=settings, engine=open_rating(settings.rating_url))
+    init_app(app, running)
     if not settings.is_preview:  # what happens in a preview is counted on the desk
         logs.init_app(app)
         health.init_app(app)
         rate_limits.init_app(app, storage=settings.limits_storage)
+        if settings.webhook is not None:
+            webhook.init_app(app, running)
     security.init_app(app)
     language.init_app(app)
     errors.init_app(app)

@@ -24,6 +24,19 @@ def _utc_now() -> datetime:
 
 
 @dataclass(frozen=True)
+class WebhookSettings:
+    """The operator's webhook, and the limits above which it is told of a study."""
+
+    url: str
+    secret: str = field(repr=False)
+    """With which messages are signed."""
+    max_attrition: float = 0.3
+    """Proportion of the raters who started; more who left are reported."""
+    max_failing: float = 0.3
+    """Proportion of the raters with attention checks; more who failed one are reported."""
+
+
+@dataclass(frozen=True)
 class WebSettings:
     """Settings of the web process. The rating database is the only database that it knows."""
 
@@ -51,6 +64,8 @@ class WebSettings:
     """Storage of the rate limits' counters: each process's memory, or the URL of a Redis server."""
     drain_flag: Path | None = None
     """File that exists once the server is about to stop, when /readyz reports 503 (`rater.web.drain`)."""
+    webhook: WebhookSettings | None = None
+    """The webhook to which events are reported; None for none."""
     now: Callable[[], datetime] = _utc_now
     """Return the current time; a test can set it."""
 

@@ -304,6 +304,7 @@ NOT_VOUCHED_FOR = {
     "tally": "a counter, from which no result is computed",
     "unfilled_parameter": "a counter, from which no result is computed",
     "token": "logins",
+    "webhook_event": "messages to the operator, from which no result is computed",
     "answer.id": "answers are digested in their order, not by their numbers",
     "event.id": "the order of the log is its sequence",
     "publication.id": "rows are found by their study",

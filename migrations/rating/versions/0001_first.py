@@ -651,6 +651,56 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token_digest", name=op.f("desk_session_key")),
     )
     op.create_index(op.f("desk_session_by_user_id"), "desk_session", ["user_id"], unique=False)
+    op.create_table(
+        "webhook_event",
+        sa.Column(
+            "id",
+            sa.String(),
+            nullable=False,
+            comment="Random identifier (128 bits), sent with each attempt.",
+        ),
+        sa.Column(
+            "kind", sa.String(), nullable=False, comment="full, attrition, checks_failing or server_errors."
+        ),
+        sa.Column(
+            "study",
+            sa.String(),
+            nullable=False,
+            comment="Name of the study; empty for an event of the server.",
+        ),
+        sa.Column(
+            "period",
+            sa.DateTime(),
+            nullable=False,
+            comment="Start of the hour or day in which an event of this kind is reported once, in UTC.",
+        ),
+        sa.Column(
+            "body",
+            sa.String(),
+            nullable=False,
+            comment="Canonical JSON that is sent: the event, the study, and its numbers.",
+        ),
+        sa.Column("made_at", sa.DateTime(), nullable=False, comment="Time of the event, in UTC."),
+        sa.Column("n_attempts", sa.Integer(), nullable=False, comment="Number of attempts to send it."),
+        sa.Column(
+            "next_at",
+            sa.DateTime(),
+            nullable=False,
+            comment="Time from which the next attempt may be made, in UTC.",
+        ),
+        sa.Column(
+            "delivered_at",
+            sa.DateTime(),
+            nullable=True,
+            comment="Time at which the receiver confirmed it, in UTC; empty until then.",
+        ),
+        sa.CheckConstraint(
+            "kind IN ('full', 'attrition', 'checks_failing', 'server_errors')",
+            name=op.f("webhook_event_kind_is_known"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("webhook_event_key")),
+        sa.UniqueConstraint("kind", "study", "period", name=op.f("webhook_event_is_reported_once")),
+    )
     for table in APPEND_ONLY:
         for change in _changes():
             op.execute(_refusal(table, change))
@@ -661,6 +711,7 @@ def downgrade() -> None:
         for change in _changes():
             on_table = f" ON {table}" if op.get_bind().dialect.name == "postgresql" else ""
             op.execute(f"DROP TRIGGER {table}_refuses_{change.lower()}{on_table}")
+    op.drop_table("webhook_event")
     op.drop_index(op.f("desk_session_by_user_id"), table_name="desk_session")
     op.drop_table("desk_session")
     op.drop_table("desk_grant")

@@ -4,7 +4,6 @@ No table has a column that an arm could be read from.
 """
 
 from datetime import datetime
-from enum import StrEnum
 from typing import ClassVar
 
 from sqlalchemy import (
@@ -12,23 +11,46 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    MetaData,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped
+from sqlalchemy.orm import Mapped
 
 from rater.store.dictionary import column
-from rater.store.engine import CONSTRAINT_NAMES, EnumColumn, UtcDateTime
+from rater.store.engine import EnumColumn, UtcDateTime
 from rater.store.log import EventColumns, EventKind
+from rater.store.rating.base import RatingBase
+from rater.store.rating.desk_schema import DeskGrant, DeskSession, DeskUser, StudyRole, WebhookEvent
 from rater.study.state import PUBLISHED_STATES, State
 from rater.study.visit import Channel, FreedReason, GuessChoice, LeavingReason
 
-
-class RatingBase(DeclarativeBase):
-    """The metadata of the rating database."""
-
-    metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
+__all__ = [
+    "Amendment",
+    "Answer",
+    "AttentionCheckRow",
+    "Booklet",
+    "Comment",
+    "DeskGrant",
+    "DeskSession",
+    "DeskUser",
+    "EventRow",
+    "Guess",
+    "Identifier",
+    "Invitation",
+    "Item",
+    "NetworkCount",
+    "QuestionnaireAnswer",
+    "Rater",
+    "RatingBase",
+    "StudyRole",
+    "StudyRow",
+    "Tally",
+    "Token",
+    "TrialRow",
+    "TrialTextRow",
+    "UnfilledParameter",
+    "WebhookEvent",
+]
 
 
 class StudyRow(RatingBase):
@@ -437,65 +459,3 @@ class EventRow(EventColumns, RatingBase):
             EventKind.SHOWN,
         }
     )
-
-
-class StudyRole(StrEnum):
-    """A role of a user of the desk, in one study or in all."""
-
-    OWNER = "owner"
-    """Sees the study's progress, and can change the study."""
-    MONITOR = "monitor"
-    """Sees the study's progress, and can change nothing."""
-
-
-_ROLES = EnumColumn(tuple(StudyRole), "role")
-
-
-class DeskUser(RatingBase):
-    """An experimenter who can log in to the desk."""
-
-    __tablename__ = "desk_user"
-    __table_args__ = (CheckConstraint("role IN ('owner', 'monitor')", name="desk_user_role_is_known"),)
-
-    id: Mapped[int] = column("Row number.", primary_key=True)
-    name: Mapped[str] = column("Login name.", unique=True)
-    password_hash: Mapped[str] = column("Argon2id hash of the password, with its salt and parameters.")
-    made_at: Mapped[datetime] = column("Time at which the user was added, in UTC.", UtcDateTime)
-    role: Mapped[StudyRole | None] = column(
-        "owner or monitor of every study; empty for a user of the granted studies only.",
-        _ROLES,
-    )
-    sees_identifiers: Mapped[bool] = column(
-        "True if the user may see participants' identifiers in every study.", default=False
-    )
-
-
-class DeskGrant(RatingBase):
-    """The role of a user of the desk in one study."""
-
-    __tablename__ = "desk_grant"
-    __table_args__ = (CheckConstraint("role IN ('owner', 'monitor')", name="desk_grant_role_is_known"),)
-
-    user_id: Mapped[int] = column(
-        "The user.", ForeignKey("desk_user.id", ondelete="CASCADE"), primary_key=True
-    )
-    study_id: Mapped[int] = column("The study.", ForeignKey("study.id"), primary_key=True)
-    role: Mapped[StudyRole] = column("owner or monitor.", _ROLES)
-    sees_identifiers: Mapped[bool] = column(
-        "True if the user may see participants' identifiers in this study.", default=False
-    )
-
-
-class DeskSession(RatingBase):
-    """A browser that is logged in to the desk."""
-
-    __tablename__ = "desk_session"
-
-    token_digest: Mapped[str] = column(
-        "SHA-256 of the random token in the browser's cookie.", primary_key=True
-    )
-    user_id: Mapped[int] = column(
-        "The user who is logged in.", ForeignKey("desk_user.id", ondelete="CASCADE"), index=True
-    )
-    begun_at: Mapped[datetime] = column("Time of the login, in UTC.", UtcDateTime)
-    seen_at: Mapped[datetime] = column("Time of the last request, to within a minute, in UTC.", UtcDateTime)

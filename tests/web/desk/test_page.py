@@ -26,7 +26,14 @@ def test_a_page_of_the_desk_shows_its_fields_and_nothing_else(
         seen[str(getattr(template, "name", ""))] = set(context)
 
     with template_rendered.connected_to(note, desk):
-        for path in ("/desk", STUDY, f"{STUDY}/move/closed", f"{STUDY}/invite", "/desk/login"):
+        for path in (
+            "/desk",
+            STUDY,
+            f"{STUDY}/move/closed",
+            f"{STUDY}/invite",
+            f"{STUDY}/recruit",
+            "/desk/login",
+        ):
             ada.get(path)
         ada.post(f"{STUDY}/preview", follow_redirects=True)
         with writing(desk.extensions["rater"].engine) as session:
