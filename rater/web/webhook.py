@@ -173,7 +173,7 @@ def _count(watched: Watched, raters: list[WatchedRater]) -> dict[str, float]:
 
 
 class _RefuseRedirects(HTTPRedirectHandler):
-    def redirect_request(self, *_: object) -> None:  # type: ignore[override] # its arguments are not needed
+    def redirect_request(self, *_: object) -> None:
         """Follow no redirect: the answer is an error of the receiver."""
 
 

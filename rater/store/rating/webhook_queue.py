@@ -124,7 +124,8 @@ def note_delivered(session: Session, event: DueEvent, *, now: datetime) -> None:
 
 def note_failed(session: Session, event: DueEvent, *, now: datetime) -> datetime:
     """Record that an attempt failed, and return the time of the next: after 30 s, 1 min, 2 min … 1 h."""
-    next_at = now + min(FIRST_WAIT * 2 ** min(event.n_attempts - 1, 20), MAX_WAIT)
+    n_doublings = min(event.n_attempts - 1, 20)
+    next_at = now + min(timedelta(seconds=FIRST_WAIT.total_seconds() * 2.0**n_doublings), MAX_WAIT)
     session.execute(update(WebhookEvent).where(WebhookEvent.id == event.id).values(next_at=next_at))
     return next_at
 
