@@ -74,10 +74,11 @@ def _add_desk(app: Flask) -> None:
         preview,
         recruit,
         studies,
+        texts,
     )
 
     preview.init_app(app, create_app)
-    pages = (access, dashboard, downloads, invitations, preview, recruit, studies)
+    pages = (access, dashboard, downloads, invitations, preview, recruit, studies, texts)
     for desk_blueprint in dict.fromkeys(page.blueprint for page in pages):  # the login has one of its own
         app.register_blueprint(desk_blueprint)
 

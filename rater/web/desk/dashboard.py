@@ -97,6 +97,7 @@ class StudyPage(DeskPage):
     invite_url: str
     """Empty where nobody can come any more, and for a monitor."""
     recruit_url: str
+    texts_url: str
     download_url: str
     raters_url: str
     progress_url: str
@@ -214,6 +215,7 @@ def study_page(
         preview_url=_url("make_preview", name),
         invite_url=_url("invite", name) if state.takes_raters and may_change else "",
         recruit_url=_url("recruit", name),
+        texts_url=_url("texts", name),
         download_url=_url("download_answers", name),
         raters_url=_url("download_raters", name),
         progress_url=_url("progress", name),

@@ -35,6 +35,7 @@ def test_a_page_of_the_desk_shows_its_fields_and_nothing_else(
             "/desk/login",
         ):
             ada.get(path)
+        ada.get(f"{STUDY}/texts")
         ada.post(f"{STUDY}/preview", follow_redirects=True)
         with writing(desk.extensions["rater"].engine) as session:
             set_role(session, "ada", StudyRole.MONITOR, sees_identifiers=False)
