@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
+from rater.cli.model import device_option, dtype_option
 from rater.cli.outputs import echo_json, show_step
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from rater.analysis.simulated_power import Power
+    from rater.generate.estimate import GenerationEstimate
     from rater.publish.booklets import Balance
     from rater.steering.prompts import RenderedPrompt, TokenSpan
     from rater.study.arms import ExternalCompletions, Steered
     from rater.study.concepts import ConcreteArm
     from rater.study.forecast import Forecast
     from rater.study.study import Study
+    from rater.workspace.generation import GenerationOptions
 
 Tokenizers: TypeAlias = "Mapping[str, PreTrainedTokenizerBase | None]"
 """By model; None if a tokenizer is not on this disk."""
@@ -247,23 +250,48 @@ class _Checked:
     net_superiority: float | None
     """The same difference in the unit of the primary test, if that is net superiority."""
     power: "Power"
+    costs: "list[GenerationEstimate]"
+    """For each model, where an engine, device or data type was given."""
     checked_later: list[str]
     """Checks that need the model."""
     warnings: list[str]
 
+    def described_costs(self) -> "Iterator[str]":
+        """Yield the costs as lines of text, after an empty line."""
+        from rater.generate.estimate import describe, free_memory
+
+        for number, expected in enumerate(self.costs):
+            if number == 0:
+                yield ""
+            yield from describe(expected, free=free_memory())
+
 
 @click.command(short_help="Validate a study file and show its plan.")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--engine",
+    type=click.Choice(["torch", "vllm"]),
+    help="Estimate the memory and time of generating with this engine, and check that it can.",
+)
+@device_option
+@dtype_option
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
-def check(file: Path, *, as_json: bool) -> None:
+def check(file: Path, engine: str | None, device: str | None, dtype: str | None, *, as_json: bool) -> None:
     """Validate a study file; show its design, sample size, duration, power, warnings and hash.
 
-    Nothing is generated.
+    Nothing is generated. With --engine, --device or --dtype, memory and time are estimated for these.
 
     \b
     Example: rater check experiments/love_vs_hate.py
+    Example: rater check experiments/love_vs_hate.py --engine vllm --device cuda
     """
-    checked = _check(file)
+    from rater.generate.engines.protocol import EngineName
+    from rater.workspace.generation import GenerationOptions
+
+    options = None
+    if engine or device or dtype:
+        options = GenerationOptions(engine=EngineName(engine or "torch"), device=device, dtype=dtype)
+    checked = _check(file, options)
     next_step = f"rater generate {shlex.quote(str(file))}"
     if as_json:
         echo_json(_figures(checked) | {"next": next_step})
@@ -272,7 +300,7 @@ def check(file: Path, *, as_json: bool) -> None:
     click.echo(f"Next: {next_step}")
 
 
-def _check(file: Path) -> _Checked:
+def _check(file: Path, options: "GenerationOptions | None") -> _Checked:
     import numpy as np
 
     from rater.embedded_model import count_layers
@@ -288,6 +316,7 @@ def _check(file: Path) -> _Checked:
     require_hook_points(study, n_layers)
     require_vector_files(study)
     require_effects(study)
+    costs = [] if options is None else _estimate(study, options)
     tokenizers = read_tokenizers(study)
     knows_lengths = require_long_prompts(study, tokenizers)
     points = default_points(study)
@@ -303,11 +332,21 @@ def _check(file: Path) -> _Checked:
         points=points,
         net_superiority=as_net_superiority(study, points),
         power=power,
+        costs=costs,
         checked_later=_left(knows_layers=n_layers is not None, knows_lengths=knows_lengths)
         if tokenizers
         else [],
         warnings=[*_missing_models(tokenizers), *remarks(study, file)],
     )
+
+
+def _estimate(study: "Study", options: "GenerationOptions") -> "list[GenerationEstimate]":
+    """Check that the engine of the options can generate the whole study, and estimate what it needs."""
+    from rater.generate.shards import list_generated
+    from rater.workspace.generation import estimate_costs, require_engine
+
+    require_engine(study, options)
+    return list(estimate_costs(study, list_generated(study), options))
 
 
 def _missing_models(tokenizers: "Tokenizers") -> list[str]:
@@ -351,6 +390,8 @@ def _print(checked: _Checked, file: Path) -> None:
     if study.analysis.is_over_concepts:
         described += f" {OF_THESE_CONCEPTS}"
     click.echo(f"\nPower: {described} More: rater power {shlex.quote(str(file))}")
+    for line in checked.described_costs():
+        click.echo(line)
     if checked.checked_later:
         left = ", ".join(checked.checked_later)
         click.echo(f"\nChecked when the model is loaded, before anything is generated: {left}.")
@@ -379,6 +420,7 @@ def _figures(checked: _Checked) -> dict[str, object]:
     }
     return {
         **checked.forecast.as_dict(),
+        "generation": [asdict(expected) for expected in checked.costs],
         "study": study.model_dump(mode="json"),
         "planned": as_json(replace(planned, contrasts=planned.contrasts_among(names))),
         "prompts": [asdict(each) | {"own": each.own and each.own._asdict()} for each in checked.prompts],

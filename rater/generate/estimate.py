@@ -161,6 +161,8 @@ def _left_to_container(container: Path) -> int | None:
 
 
 _CHARACTERS_PER_TOKEN = 4
+# Time on a CPU relative to torch's.
+_SLOWNESS = {EngineName.TORCH: 1.0, EngineName.VLLM: 2.0}
 # The model's logits, the probabilities, and their sorted copy.
 _COPIES_OF_LOGITS = 3
 # Memory of torch and the other libraries without a model, measured.
@@ -185,6 +187,7 @@ class GenerationEstimate:
     """Weights, packed weights, keys and values of a whole batch, logits, and libraries."""
     flops: float | None
     """Two per weight and token, for generating and for measuring."""
+    engine: EngineName = EngineName.TORCH
 
 
 def estimate(
@@ -213,7 +216,9 @@ def estimate(
     where = device or likely_device()
     checkpoint = read_checkpoint(model)
     if checkpoint is None:
-        return GenerationEstimate(model, len(cells), n_tokens, batch_size, where, dtype, None, None, None)
+        return GenerationEstimate(
+            model, len(cells), n_tokens, batch_size, where, dtype, None, None, None, engine
+        )
     used = dtype or checkpoint.dtype
     n_prompt = max((len(prompt) for prompt in study.prompts), default=0) // _CHARACTERS_PER_TOKEN + 1
     length, weights = n_prompt + n_new, checkpoint.n_bytes(used)
@@ -225,7 +230,9 @@ def estimate(
     )
     memory = weights + (weights if is_packed else 0) + cache + logits + _LIBRARIES
     flops = 2.0 * checkpoint.n_weights * (n_tokens + len(cells) * length)
-    return GenerationEstimate(model, len(cells), n_tokens, batch_size, where, used, weights, memory, flops)
+    return GenerationEstimate(
+        model, len(cells), n_tokens, batch_size, where, used, weights, memory, flops, engine
+    )
 
 
 def likely_device() -> str:
@@ -271,10 +278,11 @@ def describe(expected: GenerationEstimate, *, free: int | None = None) -> list[s
         expected: The estimate.
         free: The free memory in bytes; None if unknown.
     """
+    with_engine = "" if expected.engine == EngineName.TORCH else f" with the engine {expected.engine}"
     what = (
         f"{expected.model} would make {expected.n_completions} completions of at most "
         f"{expected.n_tokens // max(1, expected.n_completions)} tokens ({expected.n_tokens:,} in all), "
-        f"{expected.batch_size} together, on {expected.device}."
+        f"{expected.batch_size} together, on {expected.device}{with_engine}."
     )
     if expected.memory_bytes is None or expected.flops is None:
         return [what, "  The model is not on this disk, so its memory and time are unknown."]
@@ -285,8 +293,10 @@ def describe(expected: GenerationEstimate, *, free: int | None = None) -> list[s
         f"{expected.dtype}{there}"
     )
     if not is_cpu(expected.device):
+        if expected.engine == EngineName.VLLM:
+            memory += "; vLLM takes 92 % of the GPU's memory, whatever is needed"
         return [what, memory, "  time: unknown for a GPU"]
-    seconds = expected.flops / cpu_flops_per_second()
+    seconds = expected.flops / cpu_flops_per_second() * _SLOWNESS[expected.engine]
     return [what, memory, f"  time: roughly {describe_duration(seconds)} on this machine while it is idle"]
 
 

@@ -13,6 +13,7 @@ from rater.errors import ModelError
 from rater.generate.completion_store import SealedStore
 from rater.generate.engines.protocol import EngineName
 from rater.generate.estimate import (
+    GenerationEstimate,
     default_batch_size,
     describe,
     estimate,
@@ -259,19 +260,33 @@ def describe_generation(databases: Databases, study: Study, options: GenerationO
         yield f"{n_external} of them would be read from files."
     limit = len(generated_here) if options.limit is None else options.limit
     chosen = first_samples(replace(missing, cells=generated_here), limit)
-    for name, cells in cells_by_model(study, chosen.cells).items():
-        expected = estimate(
+    yield from describe_costs(study, chosen.cells, options)
+
+
+def estimate_costs(
+    study: Study, cells: Sequence[Cell], options: GenerationOptions
+) -> Iterator[GenerationEstimate]:
+    """Estimate tokens, memory and time of generating completions with the engine of the options, by model."""
+    for name, of_model in cells_by_model(study, cells).items():
+        yield estimate(
             study,
             name,
-            cells,
-            batch_size=options.rows_of(len(cells)),
+            of_model,
+            batch_size=options.rows_of(len(of_model)),
             engine=options.engine,
             device=options.device,
             dtype=options.dtype,
         )
-        free = free_memory()
+
+
+def describe_costs(study: Study, cells: Sequence[Cell], options: GenerationOptions) -> Iterator[str]:
+    """Describe the estimates as lines of text, with a warning where memory does not suffice."""
+    free = free_memory()
+    for expected in estimate_costs(study, cells, options):
         yield from describe(expected, free=free)
-        lack = too_little_memory(name, options.dtype, free=free) if is_cpu(expected.device) else None
+        lack = (
+            too_little_memory(expected.model, options.dtype, free=free) if is_cpu(expected.device) else None
+        )
         if lack:
             yield f"  Warning: {lack}"
 

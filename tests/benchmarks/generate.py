@@ -2,6 +2,7 @@
 
     python tests/benchmarks/generate.py            # some ten minutes on two idle cores
     python tests/benchmarks/generate.py --quick    # two minutes: fewer tokens, prompts and repetitions
+    python tests/benchmarks/generate.py --vllm .venv-vllm/bin/python    # then both engines, see engines.py
 
 llm-steering generates arm by arm and prompt by prompt, with the hooks on the model at every token. The bare
 matrix products are all linear layers of the model, the output layer with them, at one token for each of 60
@@ -12,8 +13,10 @@ and ratios are medians over repetitions, since other work on the machine slows b
 import argparse
 import os
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -144,6 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer tokens, prompts and repetitions")
     parser.add_argument("--repetitions", type=int, help="how often each flow has its turn (3, or 1 if quick)")
+    parser.add_argument("--vllm", metavar="PYTHON", help="also measure both engines with this interpreter")
     given = parser.parse_args()
     n_new, n_prompts = (10, 2) if given.quick else (40, len(PROMPTS))
     sampling = Sampling(max_new_tokens=n_new, temperature=1, top_p=0.3, frequency_penalty=1)
@@ -163,6 +167,9 @@ def main() -> None:
     _print_ratio("seed's flow, 1 prompt, 30 + 30", against_seed, 3.5)
     _print_ratio(f"seed's flow, {n_prompts} prompts × 15 × 2 arms", of_study, 6)
     _print_ratio(f"bare matrix products, {N_ROWS} rows", against_bare, 0.8)
+    if given.vllm:
+        engines = Path(__file__).with_name("engines.py")
+        subprocess.run([given.vllm, engines, "--tokens", str(n_new)], check=True)
 
 
 if __name__ == "__main__":

@@ -198,3 +198,18 @@ def test_a_missing_name_and_a_misspelt_template_are_refused(
     assert refused.returncode == 2
     assert message in refused.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_engine_that_is_given_is_checked_and_estimated(tmp_path: Path) -> None:
+    arms = "Steered(name='early', additions=[XVector('A', 'B', coeff=1, at=0)])"
+    (tmp_path / "tiny.py").write_text(STUDY_PROMPTS.replace("ARMS", arms).replace("CHAT", ""))
+    (tmp_path / "later.py").write_text((tmp_path / "tiny.py").read_text().replace("at=0", "at=1"))
+
+    refused = run("check", "tiny.py", "--engine", "vllm", cwd=tmp_path)
+    later = run("check", "later.py", "--engine", "vllm", "--device", "cuda", "--json", cwd=tmp_path)
+
+    assert refused.returncode == 2
+    assert "arms[4].additions[0].at (arm 'early') is 'blocks.0.hook_resid_pre'" in refused.stderr
+    (generation,) = json.loads(later.stdout)["generation"]
+    assert (generation["engine"], generation["device"]) == ("vllm", "cuda")
+    assert generation["n_completions"] == 10

@@ -1,9 +1,12 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rater.generate.engines.protocol import EngineName
 from rater.generate.estimate import (
+    default_batch_size,
     describe,
     estimate,
     free_memory,
@@ -115,6 +118,18 @@ def test_a_forecast_names_device_type_and_memory(
 
     assert f"16 together, on {device}." in lines[0]
     assert lines[1] == f"  memory: about {expected}"
+
+
+def test_vllm_needs_no_packed_weights_and_takes_a_gpus_whole_memory(seven_billion: str, study: Study) -> None:
+    cells = [Cell(0, "zebra-arm", sample) for sample in range(16)]
+    options: dict[str, Any] = {"batch_size": 16, "device": "cuda"}
+
+    made = estimate(study, seven_billion, cells, engine=EngineName.VLLM, **options)
+    lines = describe(made)
+
+    assert "16 together, on cuda with the engine vllm." in lines[0]
+    assert lines[1].endswith("vLLM takes 92 % of the GPU's memory, whatever is needed")
+    assert default_batch_size(10_000, EngineName.VLLM) == 512
 
 
 @pytest.mark.parametrize(("visible", "expected"), [(None, "cuda"), ("0", "cuda"), ("", "cpu"), ("-1", "cpu")])

@@ -3,6 +3,9 @@
     python tests/gpu/check.py                     # the embedded model, some two minutes
     python tests/gpu/check.py --model FOLDER      # what runs in bfloat16 is this model instead
 
+With the interpreter of an environment with rater[vllm], it checks the engine vLLM too. At its end it prints
+the tokens per second of both engines, of transformers.generate and of plain vLLM.
+
 It needs what generating needs, rater[generate] with torch built for CUDA, and the embedded model (rater model
 install; RATER_CACHE names another folder for it); once these are there, it needs no network. Exit code 0: all
 holds; 1: something does not; 2: there is no GPU or no model here.
@@ -13,10 +16,12 @@ import gc
 import json
 import logging
 import math
+import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +32,8 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from rater.embedded_model import EMBEDDED_MODEL
 from rater.errors import ModelError
+from rater.generate.engines.torch_engine import TorchEngine
+from rater.generate.engines.vllm_engine import VllmEngine
 from rater.steering.additions import resolve
 from rater.steering.batch import Row
 from rater.steering.bridge import load_model, plain_model
@@ -35,6 +42,7 @@ from rater.steering.prefill import next_token_logprobs
 from rater.steering.sampler import generate as generate_rows
 from rater.study.additions import ActivationAddition, DatasetVector, RandomVector, XVector
 
+SPEEDS = Path(__file__).parents[1] / "benchmarks" / "engines.py"
 ORACLE = Path(__file__).parents[1] / "data" / "steering_oracle.json"
 PROMPTS = ["I hate you because", "When I woke up this morning and looked out of the window, I"]
 LOVE = XVector("Love", "Hate", coeff=5, at=6, pad="space")
@@ -250,6 +258,54 @@ def in_bfloat16(model_name: str) -> list[Check]:
     ]
 
 
+def in_vllm() -> list[Check]:
+    """Compare the engine vLLM with the torch engine on the CPU, in float32, where it is installed."""
+    if find_spec("vllm") is None:
+        return []
+    here = TorchEngine(load_model(EMBEDDED_MODEL, device="cpu", dtype=torch.float32))
+    there = VllmEngine(EMBEDDED_MODEL, dtype="float32")
+    return [*_tried(lambda: vllm_oracle(here, there)), *_tried(lambda: vllm_greedy(here, there))]
+
+
+def vllm_oracle(here: TorchEngine, there: VllmEngine) -> Check:
+    """Compare next-token log-probabilities with those of llm-steering's own code."""
+    cases, expected = [], []
+    for case in json.loads(ORACLE.read_text(encoding="utf-8"))["cases"]:
+        for arm in ("base", "steered"):
+            additions = [_declared(each, case) for each in case["additions"]] if arm == "steered" else []
+            vectors = here.resolve(additions, place="additions")
+            cases += [(case["prompt"], vectors, token["id"]) for token in case[arm]["top5"]]
+            expected += [float(token["logprob"]) for token in case[arm]["top5"]]
+    apart = [abs(a.first - b) for a, b in zip(there.token_logprobs(cases), expected, strict=True)]
+    found = f"{max(apart):.1e} over {len(apart)}"
+    return Check("vLLM, float32: llm-steering's numbers within 1e-2", found, max(apart) < 1e-2)
+
+
+def vllm_greedy(here: TorchEngine, there: VllmEngine) -> Check:
+    """Generate the likeliest tokens of every kind of arm with both engines; runs the canary."""
+    vectors = {arm: here.resolve(additions, place=arm) for arm, additions in ARMS.items()}
+    rows = [Row((arm, text), text, own, 1) for arm, own in vectors.items() for text in PROMPTS]
+    made = [
+        {each.key: each.token_ids for each in engine.generate(rows, GREEDY, batch_size=64, on_tokens=_ignore)}
+        for engine in (here, there)
+    ]
+    same = sum(made[0][row.key] == made[1][row.key] for row in rows)
+    return Check("vLLM, float32: greedy completions as torch's", f"{same} of {len(rows)}", same == len(rows))
+
+
+def _ignore(_n: int) -> None:
+    pass
+
+
+def engine_speeds(model_name: str) -> Check:
+    """Print the tokens per second of both engines and of what they are built on, all at one job."""
+    options = ["--device", "cuda", "--dtypes", "bfloat16", "--rows", "60", "512", "--model", model_name]
+    ran = subprocess.run([sys.executable, SPEEDS, *options], check=False)
+    return Check(
+        "every engine generates (tokens per second above)", f"exit {ran.returncode}", not ran.returncode
+    )
+
+
 def _tried(check: Callable[[], Check]) -> list[Check]:
     """Run a check; one that fails by an error does not keep the others from being made."""
     try:
@@ -279,6 +335,9 @@ def main() -> int:
         return 2
     try:
         found = [*in_float32(), *in_bfloat16(options.model)]
+        gc.collect()
+        torch.cuda.empty_cache()
+        found += [*in_vllm(), *_tried(lambda: engine_speeds(options.model))]
     except ModelError as error:
         print(error, file=sys.stderr)
         return 2
