@@ -9,7 +9,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -179,8 +179,17 @@ def _read_lines(path: Path) -> list[str]:
 class LinkFiles:
     """The files that links are written to: a table, a folder of QR codes, both or neither."""
 
-    def __init__(self, csv_file: Path | None, qr_folder: Path | None) -> None:
-        self._csv_file, self._qr_folder = csv_file, qr_folder
+    def __init__(
+        self, csv_file: Path | None, qr_folder: Path | None, emails: Sequence[str] | None = None
+    ) -> None:
+        """Name the files.
+
+        Args:
+            csv_file: The table.
+            qr_folder: The folder of QR codes.
+            emails: The mail address of each link, in order, for the table's columns `email` and `sent_at`.
+        """
+        self._csv_file, self._qr_folder, self._emails = csv_file, qr_folder, emails
         first = csv_file or (None if qr_folder is None else qr_folder / "links")
         self._prepared = None if first is None else first.with_name(f".{first.name}.unfinished")
 
@@ -240,8 +249,7 @@ class LinkFiles:
                     segno.make(link, error="m", micro=False).save(picture, kind="png", scale=8, border=4)
                     write_whole(path, picture.getvalue())
             if self._csv_file is not None:
-                lines = csv_lines(("label", "link"), links)
-                write_whole(self._csv_file, "".join(lines).encode())
+                write_whole(self._csv_file, "".join(self._table(links)).encode())
             self.discard()
         except OSError as error:
             msg = (
@@ -249,6 +257,18 @@ class LinkFiles:
                 f"{self._prepared} has them. Make room, and run the same command again."
             )
             raise RaterError(msg) from error
+
+    def _table(self, links: Links) -> Iterator[str]:
+        if self._emails is None:
+            return csv_lines(("label", "link"), links)
+        if len(self._emails) != len(links):
+            msg = (
+                f"{len(links)} links were made, but there are {len(self._emails)} addresses; valid: the "
+                f"addresses of the interrupted run. {self._prepared} has the links."
+            )
+            raise RaterError(msg)
+        rows = [(*link, email, "") for link, email in zip(links, self._emails, strict=True)]
+        return csv_lines(("label", "link", "email", "sent_at"), rows)
 
     def discard(self) -> None:
         """Remove the private file."""

@@ -1,12 +1,16 @@
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner, Result
 
 from rater.cli.invite import invite
 from rater.errors import RaterError
+from tests.admin.smtp_server import serving
+from tests.cli import command
 
 
 @pytest.fixture
@@ -111,3 +115,86 @@ def test_labels_that_look_the_same_are_one(run: Callable[..., Result], tmp_path:
 
     names.write_text("Jose\u0301\u00a0\n", encoding="utf-8")
     assert "has 'José', which is the label of an earlier link" in str(run("--labels", names).exception)
+
+
+@pytest.fixture
+def people(tmp_path: Path, publish_study: Callable[..., str]) -> Path:
+    """A folder with an open study and a file of two addresses."""
+    publish_study()
+    (tmp_path / "people.txt").write_text("ada@example.org\nBo <bo@example.org>\n")
+    return tmp_path
+
+
+def run_mail(*arguments: str, cwd: Path, **environ: str) -> CompletedProcess[str]:
+    fixed = ("--address", "https://r.example.org", "--ratings", "rating.db")
+    settings = {"RATER_SMTP_FROM": "Us <us@example.org>", "RATER_SMTP_SECURITY": "none", **environ}
+    return command.run("invite", "a_study", *arguments, *fixed, cwd=cwd, environ=settings)
+
+
+def test_mailto_links_open_a_message_with_a_link_for_each_address(people: Path) -> None:
+    made = run_mail("--emails", "people.txt", "--csv", "links.csv", "--mailto", cwd=people)
+
+    assert made.returncode == 0, made.stderr
+    first, second = made.stdout.splitlines()
+    assert first.startswith("mailto:ada@example.org?subject=Invitation%3A%20How%20happy")
+    assert second.startswith("mailto:bo@example.org?")
+    with (people / "links.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["email"] for row in rows] == ["ada@example.org", "bo@example.org"]
+    assert [quote(row["link"], safe="") in line for row, line in zip(rows, (first, second), strict=True)] == [
+        True,
+        True,
+    ]
+
+
+def test_links_are_sent_once_and_the_same_command_continues(people: Path) -> None:
+    options = ("--emails", "people.txt", "--csv", "links.csv", "--send", "--yes")
+    with serving() as mailbox:
+        server = {"RATER_SMTP_HOST": "localhost", "RATER_SMTP_PORT": str(mailbox.port)}
+        mailbox.fails_after = 1
+        failed = run_mail(*options, cwd=people, **server)
+        mailbox.fails_after = None
+        rest = run_mail(*options, cwd=people, **server)
+        again = run_mail(*options, cwd=people, **server)
+
+    assert failed.returncode == 2
+    assert "failed after 1 of 2 messages" in failed.stderr
+    assert rest.stdout == "1 of 1 messages were sent; links.csv records when.\n"
+    assert again.stdout == "All 2 links of links.csv have been sent.\n"
+    assert [message["To"] for message in mailbox.messages] == ["ada@example.org", "bo@example.org"]
+    assert "It takes about 1 minute." in mailbox.messages[0].get_content()
+
+
+def test_nothing_is_sent_without_confirmation(people: Path) -> None:
+    with serving() as mailbox:
+        server = {"RATER_SMTP_HOST": "localhost", "RATER_SMTP_PORT": str(mailbox.port)}
+        asked = run_mail("--emails", "people.txt", "--csv", "links.csv", "--send", cwd=people, **server)
+
+    assert asked.returncode == 130
+    assert "2 messages." in asked.stderr
+    assert mailbox.messages == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--emails", "people.txt"), "--emails needs --csv FILE"),
+        (("--emails", "people.txt", "--csv", "l.csv", "--n", "3"), "leave out --n and --labels"),
+        (("--mailto",), "--mailto needs the addresses"),
+        (("--send",), "--send needs --csv FILE"),
+        (("--send", "--csv", "l.csv"), "l.csv does not exist"),
+        (("--send", "--mailto", "--emails", "people.txt", "--csv", "l.csv"), "exclude each other"),
+        (("--send", "--emails", "people.txt", "--csv", "l.csv"), "RATER_SMTP_HOST is not set"),
+        (("--emails", "none.txt", "--csv", "l.csv"), "none.txt cannot be read"),
+        (("--message", "people.txt"), "does not contain {link}"),
+    ],
+)
+def test_mail_options_that_do_not_fit_are_refused_before_links_are_made(
+    people: Path, arguments: tuple[str, ...], named: str
+) -> None:
+    refused = run_mail(*arguments, cwd=people)
+
+    assert refused.returncode == 2
+    assert named in refused.stderr
+    assert not (people / "l.csv").exists()
+    assert run_mail(cwd=people).stdout.startswith("1\t")

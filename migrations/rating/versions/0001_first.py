@@ -166,8 +166,7 @@ def upgrade() -> None:
             "reason",
             sa.String(),
             nullable=False,
-            comment="Reason: absent, blank, template (a placeholder that was not filled in), nothing (a word "
-            "such as undefined) or malformed.",
+            comment="Reason: absent, blank, template, nothing (such as undefined) or malformed.",
         ),
         sa.Column("n", sa.Integer(), nullable=False, comment="Number of visits."),
         sa.Column("last_at", sa.DateTime(), nullable=False, comment="Time of the latest visit, in UTC."),

@@ -181,7 +181,7 @@ def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Wa
         n_answers_last_day=n_recent_answers,
         ratings_per_item=count_ratings_per_item(session, study.id),
         median_minutes=median(minutes) if minutes else None,
-        stated_minutes=_stated_minutes(session, study),
+        stated_minutes=read_stated_minutes(session, study),
         left_at=tuple(sorted(rater.n_answered for rater in gone)),
         days_to_go=to_go / n_recent * (over / timedelta(days=1)) if has_pace else None,
         pace_hours=over / timedelta(hours=1),
@@ -199,7 +199,8 @@ def read_session_minutes(session: Session, study_id: int) -> list[float]:
     return [(end - begin).total_seconds() / 60 for begin, end in rows if end is not None]
 
 
-def _stated_minutes(session: Session, study: PublishedStudy) -> int | None:
+def read_stated_minutes(session: Session, study: PublishedStudy) -> int | None:
+    """Return the minutes that raters are shown; None in a study without a booklet. Costs up to 4 queries."""
     offer = read_usual_offer(session, study.id)
     if offer is None:
         return None

@@ -216,9 +216,7 @@ class UnfilledParameter(RatingBase):
     study_id: Mapped[int] = column("The study visited.", ForeignKey("study.id"), primary_key=True)
     parameter: Mapped[str] = column("Name of the link's parameter.", primary_key=True)
     reason: Mapped[str] = column(
-        "Reason: absent, blank, template (a placeholder that was not filled in), nothing (a word such as "
-        "undefined) or malformed.",
-        primary_key=True,
+        "Reason: absent, blank, template, nothing (such as undefined) or malformed.", primary_key=True
     )
     n: Mapped[int] = column("Number of visits.")
     last_at: Mapped[datetime] = column("Time of the latest visit, in UTC.", UtcDateTime)
