@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from rater.prolific.client import ProlificClient
-    from rater.prolific.payments import Bonus, Review
+    from rater.prolific.payments import Bonus, Rejection, Review
     from rater.prolific.submissions import Submission
     from rater.store.rating.studies import PublishedStudy
 
@@ -258,12 +258,21 @@ def approve(  # noqa: PLR0917 (click's interface)
 @prolific.command(short_help="Reject submissions.")
 @study_argument
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--category", help="One category for all IDs of FILE, such as FAILED_CHECK.")
+@click.option(
+    "--message",
+    "message_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A text file with one message for all IDs of FILE.",
+)
 @_id_option
 @_write_options
 @_api_options
-def reject(  # noqa: PLR0917 (click's interface)
+def reject(  # noqa: PLR0913, PLR0917 (click's interface)
     study_name: str,
     file: Path,
+    category: str | None,
+    message_file: Path | None,
     prolific_id: str | None,
     rating_url: str,
     api_url: str,
@@ -271,17 +280,18 @@ def reject(  # noqa: PLR0917 (click's interface)
     yes: bool,
     dry_run: bool,
 ) -> None:
-    """Reject submissions by FILE, a table with the columns id, category and message.
+    """Reject submissions by FILE, a table with the columns id, category and message; or a list of IDs.
 
     Prolific requires a message of at least 100 characters, which the participant reads. Rejected participants
     are not paid; `rater prolific sync` then frees their places.
 
     \b
     Example: rater prolific reject love_vs_hate reject.csv --dry-run
+    Example: rater prolific reject love_vs_hate ids.txt --category FAILED_CHECK --message reason.txt
     """
     from rater.prolific import payments
 
-    rejections = {each.id: each for each in payments.read_rejections(file)}
+    rejections = {each.id: each for each in _read_rejections(file, category, message_file)}
     with _opened(study_name, prolific_id, rating_url, api_url) as opened:
         found = payments.review(_submissions(opened), rejections)
         _show_skipped(found)
@@ -301,6 +311,24 @@ def reject(  # noqa: PLR0917 (click's interface)
                 click.echo(f"{n_done} of {len(rows)} submissions were rejected.", err=True)
                 raise
     click.echo(f"{len(rows)} submissions are rejected. Next: rater prolific sync {study_name}")
+
+
+def _read_rejections(file: Path, category: str | None, message_file: Path | None) -> "list[Rejection]":
+    """Read a table of rejections, or a list of IDs with one category and message for all.
+
+    Raises:
+        RaterError: a file is not valid, or one of category and message is missing.
+    """
+    from rater.errors import RaterError
+    from rater.prolific import payments
+
+    if category is None and message_file is None:
+        return payments.read_rejections(file)
+    if category is None or message_file is None:
+        msg = "--category and --message belong together; give both, or a table with the columns of each ID."
+        raise RaterError(msg)
+    message = _read_text(message_file)
+    return [payments.make_rejection(each, category, message, str(file)) for each in payments.read_ids(file)]
 
 
 @prolific.command(short_help="Pay bonuses.")

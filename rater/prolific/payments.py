@@ -92,21 +92,33 @@ def read_rejections(path: Path) -> list[Rejection]:
     Raises:
         TableError: the file cannot be read, or a row is not valid.
     """
-    found = []
-    for number, row in enumerate(_read_rows(path, 3, "id,category,message"), start=1):
-        category, message = row[1].strip().upper(), row[2].strip()
-        if category not in set(RejectionCategory):
-            valid = ", ".join(RejectionCategory)
-            msg = f"{path}, entry {number}: the category is {row[1]!r}; valid: {valid}."
-            raise TableError(msg)
-        if len(message) < MIN_MESSAGE:
-            msg = (
-                f"{path}, entry {number}: the message has {len(message)} characters; Prolific requires at "
-                f"least {MIN_MESSAGE}, which explain the reason to the participant."
-            )
-            raise TableError(msg)
-        found.append(Rejection(row[0], RejectionCategory(category), message))
-    return found
+    rows = enumerate(_read_rows(path, 3, "id,category,message"), start=1)
+    return [make_rejection(row[0], row[1], row[2], f"{path}, entry {number}") for number, row in rows]
+
+
+def make_rejection(person_id: str, category: str, message: str, place: str) -> Rejection:
+    """Make a rejection that Prolific accepts.
+
+    Args:
+        person_id: The participant's or the submission's ID.
+        category: One of Prolific's categories, in any case.
+        message: The reason, which the participant reads.
+        place: The place of the rejection, for errors.
+
+    Raises:
+        TableError: the category is unknown, or the message is too short.
+    """
+    given, text = category.strip().upper(), message.strip()
+    if given not in set(RejectionCategory):
+        msg = f"{place}: the category is {category!r}; valid: {', '.join(RejectionCategory)}."
+        raise TableError(msg)
+    if len(text) < MIN_MESSAGE:
+        msg = (
+            f"{place}: the message has {len(text)} characters; Prolific requires at least {MIN_MESSAGE}, "
+            "which explain the reason to the participant."
+        )
+        raise TableError(msg)
+    return Rejection(person_id, RejectionCategory(given), text)
 
 
 def read_bonuses(path: Path) -> list[Bonus]:

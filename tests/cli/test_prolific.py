@@ -155,6 +155,21 @@ def test_submissions_are_rejected_with_a_reason(run: Run, site: Site, tmp_path: 
     assert "b2: FAILED_CHECK" in done.stderr
 
 
+def test_a_list_of_ids_is_rejected_for_one_reason(run: Run, site: Site, tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("a1,failed 3 of 4 checks\nb2,failed 4 of 4 checks\n")
+    (tmp_path / "reason.txt").write_text(MESSAGE)
+    (tmp_path / "short.txt").write_text("No.")
+
+    half = run("reject", "paid", "ids.txt", "--category", "FAILED_CHECK")
+    short = run("reject", "paid", "ids.txt", "--category", "FAILED_CHECK", "--message", "short.txt")
+    done = run("reject", "paid", "ids.txt", "--category", "failed_check", "--message", "reason.txt", "--yes")
+
+    assert (half.returncode, short.returncode, done.returncode) == (2, 2, 0)
+    assert "--category and --message belong together" in half.stderr
+    assert "ids.txt: the message has 3 characters" in short.stderr
+    assert [site.status_of(each) for each in ("a1", "b2")] == ["REJECTED", "REJECTED"]
+
+
 def test_bonuses_are_confirmed_twice_and_paid_once(run: Run, site: Site, tmp_path: Path) -> None:
     (tmp_path / "bonus.csv").write_text("id,amount\na1,1.50\n")
 
