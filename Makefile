@@ -23,7 +23,7 @@ export VENV
 
 .DEFAULT_GOAL := help
 .PHONY: help demo fresh-demo dev test test-slow test-vllm test-without-torch check terms format docs docs-serve reference messages \
-	model chromium clean
+	model chromium servers clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 20
@@ -39,19 +39,19 @@ fresh-demo: ## Move all databases aside (none is deleted), and start the demo ov
 		echo "All that was in rater-data, your own studies too, is in $$aside now." >&2; fi
 	@$(MAKE) --no-print-directory demo
 
-dev: $(VENV)/.dev model chromium ## Install everything for development
+dev: $(VENV)/.dev model chromium servers ## Install everything for development
 
-test: $(VENV)/.dev model chromium ## Install what the tests need, and run all but the slow ones
+test: $(VENV)/.dev model chromium servers ## Install what the tests need, and run all but the slow ones
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not vllm" -n auto --dist loadfile
 
-test-slow: $(VENV)/.dev model chromium ## Run the slow tests
+test-slow: $(VENV)/.dev model chromium servers ## Run the slow tests
 	@$(BIN)/python -m pytest -m "slow and not vllm"
 
 test-vllm: $(VLLM)/.vllm ## Install vLLM into .venv-vllm, and run the tests of its engine
 	@$(VLLM)/bin/rater model install >/dev/null
 	@OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -m vllm -W default tests/generate/engines
 
-test-without-torch: $(VENV)/.tools chromium ## Run the tests that need no torch; the others are listed
+test-without-torch: $(VENV)/.tools chromium servers ## Run the tests that need no torch; the others are listed
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.without_torch -m "not slow and not vllm" -n auto --dist loadfile
 
 check: $(TYPES)/.dev $(VENV)/.tools ## Format, lint, types, import rules, spelling
@@ -96,6 +96,9 @@ model: $(VENV)/.generate
 
 chromium: $(VENV)/.tools
 	@./tests/browser/install-chromium.sh $(BIN)/python
+
+servers:
+	@./tests/serving/install-servers.sh
 
 clean: ## Remove .venv; databases stay
 	@rm -rf .venv

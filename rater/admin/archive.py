@@ -76,9 +76,18 @@ def _read(table: Table, row: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-# What these tables hold would let somebody continue as a rater or log in, or is deleted after a day.
+# What these tables hold would let somebody continue as a rater or log in, or is temporary.
 LEFT_OUT = frozenset(
-    {"token", "invitation", "desk_user", "desk_grant", "desk_session", "webhook_event", "network_count"}
+    {
+        "token",
+        "invitation",
+        "desk_user",
+        "desk_grant",
+        "desk_session",
+        "desk_preview",
+        "webhook_event",
+        "network_count",
+    }
 )
 PERSONAL = ("identifier", "questionnaire_answer")
 """The tables of recruitment identifiers and of the questionnaire, archived only on request."""

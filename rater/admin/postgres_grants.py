@@ -45,6 +45,7 @@ GRANTS: Mapping[str, tuple[str, ...]] = {
     "desk_grant": ("SELECT",),
     "webhook_event": ("SELECT", "INSERT", "UPDATE (n_attempts, next_at, delivered_at)", "DELETE"),
     "desk_session": ("SELECT", "INSERT", "UPDATE (seen_at)", "DELETE"),
+    "desk_preview": ("SELECT", "INSERT", "UPDATE (version, content)", "DELETE"),
 }
 """The role's privileges per table; locking a row requires UPDATE on one of its columns."""
 

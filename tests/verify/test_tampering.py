@@ -296,6 +296,7 @@ NOT_VOUCHED_FOR = {
     "comment": "comments can be deleted alone",
     "desk_grant": "rights of logins",
     "desk_session": "logins",
+    "desk_preview": "temporary copies of studies in which no rater's answer is",
     "desk_user": "logins",
     "identifier": "personal",
     "invitation": "personal",

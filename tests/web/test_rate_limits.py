@@ -20,6 +20,7 @@ from rater.web import rate_limits
 from rater.web.app import create_app
 from rater.web.rating.request_context import ARRIVAL_PREFIX, INVITATION
 from rater.web.settings import WebSettings, running
+from tests.serving.programs import find_program
 
 FAR = {"REMOTE_ADDR": "192.0.2.7"}
 Field = Callable[[TestResponse, str], str]
@@ -303,8 +304,7 @@ class Redis:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = shutil.which("redis-server") or shutil.which("valkey-server")
-        assert command is not None
+        command = shutil.which("valkey-server") or find_program("redis-server")
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
         self._process = subprocess.Popen([command, *options], stdout=subprocess.DEVNULL)
         for _ in range(100):
@@ -329,8 +329,6 @@ class Redis:
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[Redis]:
-    if not (shutil.which("redis-server") or shutil.which("valkey-server")):
-        pytest.skip("needs redis-server or valkey-server")
     server = Redis(tmp_path)
     server.start()
     yield server

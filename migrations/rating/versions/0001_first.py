@@ -651,6 +651,29 @@ def upgrade() -> None:
     )
     op.create_index(op.f("desk_session_by_user_id"), "desk_session", ["user_id"], unique=False)
     op.create_table(
+        "desk_preview",
+        sa.Column("key", sa.String(), nullable=False, comment="Random name of the preview."),
+        sa.Column(
+            "version",
+            sa.Integer(),
+            nullable=False,
+            comment="1 for a new preview, and one more after each change.",
+        ),
+        sa.Column(
+            "content",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="SQLite file of the preview, compressed with zlib.",
+        ),
+        sa.Column(
+            "made_at",
+            sa.DateTime(),
+            nullable=False,
+            comment="Time at which the preview was made, in UTC.",
+        ),
+        sa.PrimaryKeyConstraint("key", name=op.f("desk_preview_key")),
+    )
+    op.create_table(
         "webhook_event",
         sa.Column(
             "id",
@@ -711,6 +734,7 @@ def downgrade() -> None:
             on_table = f" ON {table}" if op.get_bind().dialect.name == "postgresql" else ""
             op.execute(f"DROP TRIGGER {table}_refuses_{change.lower()}{on_table}")
     op.drop_table("webhook_event")
+    op.drop_table("desk_preview")
     op.drop_index(op.f("desk_session_by_user_id"), table_name="desk_session")
     op.drop_table("desk_session")
     op.drop_table("desk_grant")

@@ -73,6 +73,17 @@ class DeskSession(RatingBase):
     seen_at: Mapped[datetime] = column("Time of the last request, to within a minute, in UTC.", UtcDateTime)
 
 
+class DeskPreview(RatingBase):
+    """A preview of a study at the desk, which several servers share; with SQLite, previews are files."""
+
+    __tablename__ = "desk_preview"
+
+    key: Mapped[str] = column("Random name of the preview.", primary_key=True)
+    version: Mapped[int] = column("1 for a new preview, and one more after each change.")
+    content: Mapped[bytes] = column("SQLite file of the preview, compressed with zlib.")
+    made_at: Mapped[datetime] = column("Time at which the preview was made, in UTC.", UtcDateTime)
+
+
 class WebhookEvent(RatingBase):
     """An event that the server reports to the operator's webhook; numbers of a study, never by arm."""
 

@@ -20,7 +20,14 @@ from rater.store.dictionary import column
 from rater.store.engine import EnumColumn, UtcDateTime
 from rater.store.log import EventColumns, EventKind
 from rater.store.rating.base import RatingBase
-from rater.store.rating.desk_schema import DeskGrant, DeskSession, DeskUser, StudyRole, WebhookEvent
+from rater.store.rating.desk_schema import (
+    DeskGrant,
+    DeskPreview,
+    DeskSession,
+    DeskUser,
+    StudyRole,
+    WebhookEvent,
+)
 from rater.study.state import PUBLISHED_STATES, State
 from rater.study.visit import Channel, FreedReason, GuessChoice, LeavingReason
 
@@ -31,6 +38,7 @@ __all__ = [
     "Booklet",
     "Comment",
     "DeskGrant",
+    "DeskPreview",
     "DeskSession",
     "DeskUser",
     "EventRow",

@@ -1,16 +1,14 @@
 """Walk a study as a rater does, on a temporary copy: the same app, in a frame, on a database of its own.
 
 The copy has the study as it is now and a few of its booklets, is open to everybody whatever the study is, and
-knows nobody. It lies under a random name in a folder that goes when the server stops; after some hours, or
-when many newer ones were made, it goes before.
+knows nobody. It has a random name, and is deleted after some hours or when many newer ones were made
+(`rater.web.desk.preview_copies`).
 """
 
 import contextlib
-import hashlib
 import re
 import secrets
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -32,14 +30,13 @@ from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.state import State
 from rater.web.desk import access
 from rater.web.desk.page import DeskPage, Right, blueprint, find_or_404, needs, render
+from rater.web.desk.preview_copies import copies_folder, copy_name, has_copy, keep_copy, using_copy
 from rater.web.desk.preview_pages import PreviewChoice, find_page, list_pages, put_rater
+from rater.web.rating.flow import Place, Step
 from rater.web.security import CONTENT_SECURITY_POLICY, TOKEN_COOKIE, is_secure, keep_token
 from rater.web.settings import WebSettings, running
 
-_KEY = re.compile(r"[A-Za-z0-9_-]{22}")
 _N_BOOKLETS = 20
-_MAX_COPIES = 20
-_KEPT_S = 6 * 3600.0
 _MAX_OPEN = 4
 _EXTENSION = "rater-previews"
 _STYLE_SHEET = re.compile(r'(<link rel="stylesheet" href="[^"?]*\.css)"')
@@ -90,7 +87,7 @@ def init_app(app: Flask, create_app: AppFactory) -> None:
 
 
 def make_copy(session: Session, study: PublishedStudy, *, now: datetime) -> str:
-    """Copy a study into a database of its own, open and without raters; returns its random name.
+    """Copy a study into a database of its own, open and without raters; returns its random key.
 
     Costs three queries, and takes some tenths of a second.
     """
@@ -98,33 +95,23 @@ def make_copy(session: Session, study: PublishedStudy, *, now: datetime) -> str:
     shown = {item_id for booklet in booklets for item_id in booklet.item_ids}
     items = [item for item in read_items(session, study.id) if item.id in shown]
     checks = [check for check in read_checks(session, study.id) if check.item_id in shown]
-    folder = _folder()
-    _remove_old(folder)
     key = secrets.token_urlsafe(16)
-    path = _file(study.name, key)
-    unfinished = path.with_suffix(".unfinished")
+    unfinished = copies_folder() / f"{key}.unfinished"
     with disposing(create_rating(f"sqlite:///{unfinished}")) as copy, writing(copy) as its:
         insert_study(its, _opened_to_all(study), items=items, booklets=booklets, checks=checks)
         move_study(its, study.name, State.OPEN, at=now)
-    unfinished.rename(path)
+    keep_copy(copy_name(study.name, key), unfinished)
     unfinished.with_name(f"{unfinished.name}-turn").unlink(missing_ok=True)  # the writers' lock
     return key
 
 
-def has_copy(name: str, key: str) -> bool:
-    """Return whether a copy of a study is still there."""
-    return _KEY.fullmatch(key) is not None and _file(name, key).is_file()
+def serve_copy(copies: object, name: str, rest: str, mount: str) -> AnyResponse:
+    """Let the app of a copy answer this request, as if it were mounted where the frame is.
 
-
-def _file(name: str, key: str) -> Path:
-    # with the study's name, so that a right in one study does not open a copy of another
-    return _folder() / f"{key}.{hashlib.sha256(name.encode()).hexdigest()[:16]}.db"
-
-
-def serve_copy(copies: object, file: Path, rest: str, mount: str) -> AnyResponse:
-    """Let the app of a copy answer this request, as if it were mounted where the frame is."""
+    Raises:
+        NotFound: the copy does not exist.
+    """
     assert isinstance(copies, _OpenCopies)  # noqa: S101 (put there by `init_app`)
-    app = copies.get(file.name, file)
     environ = {
         name: value for name, value in request.environ.items() if not name.startswith(("werkzeug.", "flask."))
     }
@@ -132,7 +119,10 @@ def serve_copy(copies: object, file: Path, rest: str, mount: str) -> AnyResponse
         "SCRIPT_NAME": request.script_root + mount,
         "PATH_INFO": f"/{rest}".encode().decode("latin-1"),
     }
-    return Response.from_app(app, environ, buffered=True)
+    with using_copy(name) as path:
+        if path is None:
+            abort(404)
+        return Response.from_app(copies.get(name, path), environ, buffered=True)
 
 
 def _opened_to_all(study: PublishedStudy) -> PublishedStudy:
@@ -142,25 +132,6 @@ def _opened_to_all(study: PublishedStudy) -> PublishedStudy:
     update = {"invited_only": False, "recruitment": site and site.model_copy(update={"required": False})}
     protocol = study.protocol.model_copy(update=update)
     return replace(study, id=0, state=State.PUBLISHED, protocol=protocol)
-
-
-def _folder() -> Path:
-    folder = running().settings.previews_folder
-    if folder is None:
-        abort(404)
-    return folder
-
-
-def _remove_old(folder: Path) -> None:
-    made_at: dict[Path, float] = {}
-    for path in folder.glob("*.db"):
-        with contextlib.suppress(FileNotFoundError):  # another process makes room too
-            made_at[path] = path.stat().st_mtime
-    newest_first = sorted(made_at, key=lambda path: made_at[path], reverse=True)
-    for number, path in enumerate(newest_first):
-        if number >= _MAX_COPIES - 1 or time.time() - made_at[path] > _KEPT_S:
-            for file in folder.glob(f"{path.stem.partition('.')[0]}.*"):
-                file.unlink(missing_ok=True)
 
 
 _SCHEME_COOKIE = "rater-preview-scheme"
@@ -212,7 +183,7 @@ def show_preview(name: str, key: str) -> AnyResponse:
     """Show a copy in a frame, as wide as a phone or in another theme where asked. Costs one query."""
     with reading(running().engine) as session:
         found = find_or_404(session, name)
-    if not has_copy(name, key):
+    if not has_copy(copy_name(name, key)):
         return redirect(url_for("desk.study", name=name), 303)
     width = _choose(request.args.get("width"), _WIDTHS)
     scheme = _choose(request.args.get("scheme", request.cookies.get(_SCHEME_COOKIE)), _SCHEMES)
@@ -266,14 +237,12 @@ def jump(name: str, key: str) -> AnyResponse:
         number = _POSITION.fullmatch(request.form.get("position", "1") or "1")
         if step is None or number is None:
             abort(400)
-        if not has_copy(name, key):
-            key = make_copy(session, found, now=now)
         token = new_token()
-        try:
-            place = put_rater(_engine_of(name, key), step, int(number[1]), token=token, now=now)
-        except FullError:
+        place = _put_rater(name, key, step, int(number[1]), token=token, now=now)
+        if place is None:
             key = make_copy(session, found, now=now)
-            place = put_rater(_engine_of(name, key), step, int(number[1]), token=token, now=now)
+            place = _put_rater(name, key, step, int(number[1]), token=token, now=now)
+    assert place is not None  # noqa: S101 (a new copy has free booklets)
     at = {"consent": "consent", "rest": f"rest/{place.position}"}.get(place.step)
     width = _choose(request.args.get("width"), _WIDTHS)
     response = redirect(url_for("desk.show_preview", name=name, key=key, width=width, at=at), 303)
@@ -285,23 +254,27 @@ def jump(name: str, key: str) -> AnyResponse:
     return response
 
 
-def _engine_of(name: str, key: str) -> Engine:
-    """Return the engine of the app of a copy."""
+def _put_rater(
+    study_name: str, key: str, step: Step, position: int, *, token: str, now: datetime
+) -> Place | None:
+    """Let a new rater of a copy be at a page; returns None where the copy is gone or has no free booklet."""
     copies = current_app.extensions[_EXTENSION]
     assert isinstance(copies, _OpenCopies)  # noqa: S101 (put there by `init_app`)
-    file = _file(name, key)
-    return cast("Engine", copies.get(file.name, file).extensions["rater"].engine)
+    name = copy_name(study_name, key)
+    with contextlib.suppress(FullError), using_copy(name) as path:
+        if path is not None:
+            engine = cast("Engine", copies.get(name, path).extensions["rater"].engine)
+            return put_rater(engine, step, position, token=token, now=now)
+    return None
 
 
 @blueprint.route("/studies/<name>/previews/<key>/<path:rest>", methods=["GET", "POST"])
 @needs(Right.SEE)
 def walk(name: str, key: str, rest: str) -> AnyResponse:
     """Let a copy's own app answer. Costs what a rater's page costs."""
-    if not has_copy(name, key):
-        abort(404)
     mount = url_for("desk.walk", name=name, key=key, rest="")
     copies = current_app.extensions[_EXTENSION]
-    response = serve_copy(copies, _file(name, key), rest, mount.removeprefix(request.script_root))
+    response = serve_copy(copies, copy_name(name, key), rest, mount.removeprefix(request.script_root))
     return _in_scheme(response, request.cookies.get(_SCHEME_COOKIE, ""))
 
 

@@ -106,7 +106,7 @@ def test_any_address_in_a_preview_is_taken_as_it_was_sent(ada: FlaskClient, fram
 def test_old_previews_make_room(
     ada: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # a low number: each takes a while
-    monkeypatch.setattr("rater.web.desk.preview._MAX_COPIES", 2)
+    monkeypatch.setattr("rater.web.desk.preview_copies._MAX_COPIES", 2)
     for _ in range(4):
         ada.post(f"{STUDY}/preview")
 
