@@ -37,6 +37,7 @@ def test_there_are_the_seeds_studies_and_templates() -> None:
         "templates/items.py",
         "templates/pairwise.py",
         "templates/best_worst.py",
+        "templates/odd_one_out.py",
         "templates/prompted_baseline.py",
         "templates/whole_visit.py",
         "weddings.py",

@@ -20,6 +20,7 @@ TEMPLATES = (
     "templates/first_study",
     "templates/pairwise",
     "templates/best_worst",
+    "templates/odd_one_out",
     "templates/prompted_baseline",
     "templates/external_completions",
     "templates/items",
