@@ -159,7 +159,9 @@ class DimensionAnalysis:
     def tests(self) -> tuple[Outcome, ...]:
         """The planned test, the one on the other score, those that assume less, and sensitivity analyses."""
         length = () if self.length_adjusted is None else (self.length_adjusted,)
-        return (self.primary, self.other_score, *self.sensitivity_tests, *length)
+        # the proportion of odd texts found is the only score of odd-one-out trials
+        other = () if self.details.odd_one_out is not None else (self.other_score,)
+        return (self.primary, *other, *self.sensitivity_tests, *length)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -185,7 +185,7 @@ def _tests_for_scope(
             lambda score: by_prompt_signed_rank(ratings, cells, score),
         )
     if cells.chance is not None:
-        return lambda _: excess_test(cells, planned.score, alpha=alpha, scope=planned.scope), None
+        return lambda score: excess_test(cells, score, alpha=alpha, scope=planned.scope), None
     return (
         lambda score: exact(contrast_t(cells, score, alpha=alpha, bounds=bounds, scope=planned.scope), score),
         None,

@@ -5,6 +5,7 @@ from typing import Literal
 
 from rater.analysis.results import Counts, Score
 from rater.study.analysis_plan import Scope
+from rater.study.text_choices import ABOVE_CHANCE
 
 SCORE_LABELS: dict[Score, str] = {
     "net_superiority": "net superiority",
@@ -29,8 +30,11 @@ CLAIM = f"The claim is about {SCOPES['raters+prompts']}."
 
 
 def label_score(score: Score, unit: str) -> str:
-    """Return the name of a score in tables; a difference of answers has the ``unit`` of their scale."""
-    return unit if score == "scale_points" else SCORE_LABELS[score]
+    """Return the name of a score in tables; a difference of answers has the ``unit`` of their scale.
+
+    The proportion correct above chance is the only score of its answers.
+    """
+    return unit if score == "scale_points" or unit == ABOVE_CHANCE else SCORE_LABELS[score]
 
 
 def claim_by_unit(unit: Literal["rater", "prompt"], n_raters: int) -> str:

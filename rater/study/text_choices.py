@@ -69,13 +69,15 @@ class Pairwise(StudyScale):
 
 N_IN_TRIANGLE = 3
 """The number of texts in an odd-one-out trial."""
+ABOVE_CHANCE = "proportion correct above chance"
+"""The unit of the only score of odd-one-out trials."""
 
 
 @dataclass(frozen=True)
 class OddScore(AnswerScale):
     """The score of an odd-one-out trial: 1 if the text of the other arm was chosen, 0 otherwise."""
 
-    answer_unit: ClassVar[str] = "proportion correct"
+    answer_unit: ClassVar[str] = ABOVE_CHANCE
 
     @property
     def n_texts(self) -> int:
@@ -118,7 +120,7 @@ class OddOneOut(StudyScale):
     """
 
     widget: ClassVar[Widget] = "choices"
-    answer_unit: ClassVar[str] = "proportion correct"
+    answer_unit: ClassVar[str] = ABOVE_CHANCE
     is_ordered: ClassVar[bool] = False
     has_odd_text: ClassVar[bool] = True
 

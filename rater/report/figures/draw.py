@@ -7,6 +7,7 @@ import pandas as pd
 
 from rater.analysis.agreement import Agreement
 from rater.analysis.answer_scale import is_pairwise
+from rater.analysis.arm_strengths import ArmRanking
 from rater.analysis.blinding import Blinding
 from rater.analysis.choices import LabelChoices
 from rater.analysis.intervals import bounds_of, bounds_of_answers
@@ -27,6 +28,7 @@ from rater.report.figures.fonts import FontPlan, plan_fonts
 from rater.report.figures.forest import Effects, sketch_contrasts, sketch_units
 from rater.report.figures.metrics import sketch_metrics
 from rater.report.figures.raters import Course, sketch_agreement, sketch_positions, sketch_times
+from rater.report.figures.strengths import sketch_strengths
 from rater.report.figures.style import Drawn, Sketch, clean, drawing, render
 
 
@@ -90,6 +92,8 @@ def _sketches(analysis: Analysis, frame: pd.DataFrame, curve: PowerCurve | None)
         yield from _of_arms(found, frame, name, doses=analysis.planned.doses)
     primary = analysis.dimensions[0]
     yield from _of_primary(analysis, primary)
+    if isinstance(primary.details.ranking, ArmRanking):
+        yield sketch_strengths(primary.details.ranking, "strengths", alpha=analysis.planned.alpha)
     yield from _of_course(analysis, primary, frame)
     if isinstance(analysis.blinding, Blinding):
         yield sketch_guesses(analysis.blinding, "guesses")

@@ -137,7 +137,7 @@ def ranking_section(findings: Findings) -> Section | None:
     title = "Ranking of the arms"
     if isinstance(ranking, NotEstimable):
         return Section("ranking", title, [Prose(ranking.sentence)])
-    blocks: list[Block] = [_strengths_table(ranking)]
+    blocks: list[Block] = [*findings.picture("strengths"), _strengths_table(ranking)]
     blocks += [
         Prose(sentence(f"{name_of(each)} {with_interval(each)}"))
         for each in (ranking.tie, ranking.side)
