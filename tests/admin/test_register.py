@@ -220,6 +220,24 @@ def test_a_preregistration_names_the_mixed_model_of_each_prompt_in_one_arm(
     assert "each arm equally often" not in text
 
 
+def test_odd_one_out_is_registered_as_a_proportion_against_guessing(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+    declared = published.model_dump(mode="json")
+    declared["dimensions"] = [{"name": "odd", "question": "Which?", "scale": {"kind": "odd_one_out"}}]
+    declared["plan"] = {"raters": 4}
+    declared["sampling"] |= {"samples_per_prompt": 3}
+    declared["analysis"] = {}
+
+    text = write_registration(replace(registrable, study=Study.model_validate(declared)), [])
+
+    assert "are told apart more or less often than by guessing (1/3 of odd-one-out trials)" in text
+    assert "Primary analysis: the proportion of odd texts found among texts of" in text
+    assert "each of them as the odd one, equally often within each prompt" in text
+    assert "Plackett" not in text
+
+
 def test_composites_and_the_second_test_are_registered(
     published: Study, sealed_url: str, rating_url: str
 ) -> None:

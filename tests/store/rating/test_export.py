@@ -14,7 +14,7 @@ from rater.store.rating.frame import AnswerRow, GuessRow
 from rater.study.dimension import Dimension
 from rater.study.label_choice import Choose, shuffled_places
 from rater.study.protocol import Protocol
-from rater.study.scales import BestWorst
+from rater.study.scales import BestWorst, OddOneOut
 from rater.study.visit import GuessChoice
 
 AT = datetime(2026, 4, 1, tzinfo=UTC)
@@ -89,6 +89,17 @@ def test_an_order_of_texts_has_a_column_with_the_rank_of_each_text(protocol: Pro
     assert table.columns[-3:] == ("rank", "other_rank", "other_rank_2")
     assert [row[-3:] for row in table.rows] == [(3, None, 1), (None, None, None)]
     assert list(rank_meanings(3)) == list(table.columns[-3:])
+
+
+def test_an_odd_one_out_trial_has_its_place_as_the_answer_and_no_ranks(protocol: Protocol) -> None:
+    dimension = protocol.dimensions[0].model_copy(update={"scale": OddOneOut()})
+    shown = protocol.model_copy(update={"dimensions": (dimension,)})
+
+    table = answer_table([replace(answer("ada", "i", "j", "k"), answer=3.0)], shown)
+
+    assert table.columns == columns(3, has_ranks=False)
+    assert "rank" not in table.columns
+    assert table.rows[0][table.columns.index("answer")] == 3.0
 
 
 def test_a_choice_among_labels_has_its_label_and_the_order_shown(protocol: Protocol) -> None:
