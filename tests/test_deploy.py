@@ -14,32 +14,43 @@ from rater.cli import cli
 from rater.cli.serve import serve
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
+APPS = ["app1", "app2"]
 UNITS = ["rater.service", "rater-backup.service"]
 VARIABLES = {str(option.envvar) for option in serve.params if option.envvar}
 
 
 def test_every_variable_that_the_app_is_given_is_one_that_it_reads() -> None:
-    environment = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["app"]["environment"]
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     in_image = set(re.findall(r"\b(RATER_\w+)=", (DEPLOY / "Dockerfile").read_text()))
 
-    assert set(environment) <= VARIABLES
+    for name in APPS:
+        assert set(services[name]["environment"]) <= VARIABLES
     assert in_image <= VARIABLES
 
 
 def test_the_app_connects_as_the_role_that_is_granted_and_not_as_the_owner_of_the_database() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     owner = services["db"]["environment"]["POSTGRES_USER"]
-    app = make_url(
-        services["app"]["environment"]["RATER_DATABASE"].replace(
-            "${RATER_WEB_PASSWORD:?see example.env}", "x"
-        )
-    )
     granted = re.search(r"rater db grant (\w+)", str(services["prepare"]["command"]))
 
     assert granted is not None
-    assert app.username == granted[1] != owner
-    assert "RATER_DB_PASSWORD" not in str(services["app"])
-    assert services["app"]["depends_on"]["prepare"]["condition"] == "service_completed_successfully"
+    for name in APPS:
+        url = services[name]["environment"]["RATER_DATABASE"]
+        app = make_url(url.replace("${RATER_WEB_PASSWORD:?see example.env}", "x"))
+        assert app.username == granted[1] != owner
+        assert "RATER_DB_PASSWORD" not in str(services[name])
+        assert services[name]["depends_on"]["prepare"]["condition"] == "service_completed_successfully"
+
+
+def test_compose_lets_a_server_drain_and_finish_its_requests() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    [drain] = [option for option in serve.params if option.name == "drain_s"]
+    caddyfile = (DEPLOY / "Caddyfile").read_text()
+
+    for name in APPS:
+        assert int(services[name]["stop_grace_period"].removesuffix("s")) > int(str(drain.default)) + 10
+        assert f"{name}:8000" in caddyfile
+    assert "health_uri /readyz" in caddyfile
 
 
 def test_every_variable_to_fill_in_is_in_the_example() -> None:

@@ -7,6 +7,7 @@ servers take turns of a few seconds, so that their ratio is meaningful on a busy
 
     python tests/load/drive.py --raters 20 100 --think 0 --seconds 15
     python tests/load/drive.py --raters 100 --think 1 --database postgresql
+    python tests/load/drive.py --raters 20 100 --think 0 --database postgresql --servers 2
 """
 
 import argparse
@@ -78,7 +79,9 @@ async def measure(
         for served in servers:
             raters[served.name] = [
                 await stack.enter_async_context(
-                    Browser(served.port, f"198.18.{number // 250}.{number % 250}")
+                    Browser(
+                        served.ports[number % len(served.ports)], f"198.18.{number // 250}.{number % 250}"
+                    )
                 )
                 for number in range(n_raters)
             ]
@@ -162,11 +165,16 @@ def _found(pattern: "re.Pattern[bytes]", page: bytes) -> str:
     return found[1].decode()
 
 
-def run(names: list[str], database: str, *, n_raters: int, think_s: float, seconds: float) -> list[Measured]:
-    """Measure servers with fresh databases of one kind."""
+def run(
+    names: list[str], database: str, *, n_raters: int, think_s: float, seconds: float, n_servers: int = 1
+) -> list[Measured]:
+    """Measure servers with fresh databases of one kind; the bare page is always one server."""
     n_raters, seconds = min(n_raters, MAX_RATERS), min(seconds, MAX_SECONDS)
     with databases(database) as new_url, ExitStack() as stack:
-        servers = [stack.enter_context(serving(name, new_url(name), n_raters)) for name in names]
+        servers = [
+            stack.enter_context(serving(name, new_url(name), n_raters, n_servers if name == "rater" else 1))
+            for name in names
+        ]
         return asyncio.run(measure(servers, database, n_raters=n_raters, think_s=think_s, seconds=seconds))
 
 
@@ -191,6 +199,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15.0, help="for each server")
     parser.add_argument("--server", choices=["bare", "rater"], default=["bare", "rater"], nargs="+")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default=["sqlite"], nargs="+")
+    parser.add_argument("--servers", type=int, default=1, help="rater servers that share a database")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     rows: list[Measured] = []
@@ -198,7 +207,7 @@ def main() -> None:
         for n_raters in options.raters:
             for think_s in options.think:
                 load = {"n_raters": n_raters, "think_s": think_s, "seconds": options.seconds}
-                rows += run(options.server, database, **load)
+                rows += run(options.server, database, **load, n_servers=options.servers)
     for row in rows:
         for error in row.errors[:3]:
             print(error, file=sys.stderr)

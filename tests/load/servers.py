@@ -32,16 +32,16 @@ class Served:
     """A server under measurement."""
 
     name: str
-    port: int
-    pid: int
+    ports: tuple[int, ...]
+    pids: tuple[int, ...]
 
     def processes(self) -> list[Path]:
-        """Return the folders in Linux's /proc of the server and its workers."""
+        """Return the folders in Linux's /proc of the servers and their workers."""
         found = []
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
                 parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
-                if self.pid in {int(stat.parent.name), parent}:
+                if {int(stat.parent.name), parent} & set(self.pids):
                     found.append(stat.parent)
         return found
 
@@ -88,8 +88,8 @@ def databases(kind: str) -> Iterator[Callable[[str], str]]:
 
 
 @contextlib.contextmanager
-def serving(name: str, url: str, n_raters: int) -> Iterator[Served]:
-    """Start a server, ``bare`` or ``rater``, on a new database; yields when it listens."""
+def serving(name: str, url: str, n_raters: int, n_servers: int = 1) -> Iterator[Served]:
+    """Start servers, ``bare`` or ``rater``, on one new database; yields when they listen."""
     if name == "rater":
         fill(url, n_raters)
         # behind a proxy, so that the limits hold: they do not for a browser on this machine itself
@@ -99,6 +99,14 @@ def serving(name: str, url: str, n_raters: int) -> Iterator[Served]:
         ]
     else:
         command = [sys.executable, str(_BARE), url, str(N_ITEMS)]
+    with contextlib.ExitStack() as stack:
+        started = [stack.enter_context(_started(command)) for _ in range(n_servers)]
+        yield Served(name, tuple(port for port, _ in started), tuple(pid for _, pid in started))
+
+
+@contextlib.contextmanager
+def _started(command: list[str]) -> Iterator[tuple[int, int]]:
+    """Run a server during a block; yields its port and the ID of its process."""
     with tempfile.TemporaryDirectory(prefix="rater-load-") as folder:
         log = Path(folder) / "server.log"
         with log.open("w") as file:
@@ -109,7 +117,7 @@ def serving(name: str, url: str, n_raters: int) -> Iterator[Served]:
             if found is None:
                 msg = f"The server did not start: {log.read_text()}"
                 raise RuntimeError(msg)
-            yield Served(name, int(found[1]), server.pid)
+            yield int(found[1]), server.pid
         finally:
             server.terminate()
             server.communicate(timeout=60)
