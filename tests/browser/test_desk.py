@@ -1,10 +1,11 @@
 """The desk in a real browser: axe finds nothing on it in either theme, and it updates by itself."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -105,6 +106,7 @@ def test_axe_finds_nothing_on_the_desk_and_nothing_is_wider_than_the_screen(
             moved,
             f"{study}/recruit",
             f"{study}/invite",
+            f"{study}/texts",
         ):
             page.goto(url)
             found += violations(page)
@@ -116,6 +118,17 @@ def test_axe_finds_nothing_on_the_desk_and_nothing_is_wider_than_the_screen(
         page.frame_locator("iframe").get_by_role("link", name="Begin").click()
         expect(page.frame_locator("iframe").get_by_role("button", name="I agree")).to_be_visible()
         found += violations(page)
+        page.select_option("#width", "phone")
+        page.select_option("#scheme", "light" if scheme == "dark" else "dark")
+        page.get_by_role("button", name="Show").click()
+        page.select_option("#page", "trial")
+        page.get_by_role("button", name="Go to this page").click()
+        frame = page.frame_locator("iframe")
+        expect(frame.locator("#answers")).to_be_visible()
+        is_dark = "getComputedStyle(document.documentElement).colorScheme"
+        assert frame.locator("html").evaluate(is_dark) == ("light" if scheme == "dark" else "dark")
+        found += violations(page)
+        too_wide += [page.url] if page.evaluate("document.documentElement.scrollWidth") > width else []
 
     assert found == []
     assert too_wide == []
@@ -157,6 +170,28 @@ def test_a_button_copies_the_link_for_raters(
         expect(page.get_by_label("Link to give to raters", exact=True)).to_have_value(
             page.evaluate("navigator.clipboard.readText()")
         )
+
+
+def test_times_are_those_of_the_device(
+    browse: Callable[..., Any],
+    address: str,
+    cookie: dict[str, str],
+    let_somebody_come: Callable[[], None],
+) -> None:
+    let_somebody_come()
+    with browse(timezone_id="Asia/Kolkata") as context:
+        context.add_cookies([cookie])
+        page = context.new_page()
+        page.goto(f"{address}/desk/studies/a_study")
+        expect(page.locator("#zone")).to_have_text(
+            re.compile("time zone of this device: Asia/(Kolkata|Calcutta)")
+        )
+        time = page.locator(".raters tbody time")
+        at = datetime.fromisoformat(time.get_attribute("datetime") or "")
+        expected = (at + timedelta(hours=5, minutes=30)).strftime("%d %b %H:%M")
+        expect(time).to_have_text(expected)
+        page.goto(f"{address}/desk")
+        expect(page.locator(".studies time")).to_have_text(expected)
 
 
 def test_without_a_script_the_desk_works(

@@ -31,7 +31,7 @@ from rater.study.state import State
 from rater.web.desk import access
 from rater.web.desk.page import DeskPage, Right, blueprint, find_or_404, needs, render
 from rater.web.desk.preview_copies import copies_folder, copy_name, has_copy, keep_copy, using_copy
-from rater.web.desk.preview_pages import PreviewChoice, find_page, list_pages, put_rater
+from rater.web.desk.preview_pages import find_page, list_pages, put_rater
 from rater.web.rating.flow import Place, Step
 from rater.web.security import CONTENT_SECURITY_POLICY, TOKEN_COOKIE, is_secure, keep_token
 from rater.web.settings import WebSettings, running
@@ -162,7 +162,7 @@ class PreviewPage(DeskPage):
     """full or phone."""
     widths: tuple[PreviewOption, ...]
     schemes: tuple[PreviewOption, ...]
-    pages: tuple[PreviewChoice, ...]
+    pages: tuple[PreviewOption, ...]
     jump_url: str
     back_url: str
     again_url: str
@@ -187,6 +187,7 @@ def show_preview(name: str, key: str) -> AnyResponse:
         return redirect(url_for("desk.study", name=name), 303)
     width = _choose(request.args.get("width"), _WIDTHS)
     scheme = _choose(request.args.get("scheme", request.cookies.get(_SCHEME_COOKIE)), _SCHEMES)
+    pages: dict[str, str] = {each.step: each.label for each in list_pages(found.protocol)}
     at = request.args.get("at", "")
     rest = f"s/{found.slug}" + (f"/{at}" if _AT.fullmatch(at) else "")
     page = PreviewPage(
@@ -196,7 +197,7 @@ def show_preview(name: str, key: str) -> AnyResponse:
         width=width,
         widths=_options(_WIDTHS, width),
         schemes=_options(_SCHEMES, scheme),
-        pages=list_pages(found.protocol),
+        pages=_options(pages, _choose(request.args.get("jumped"), pages)),
         jump_url=url_for("desk.jump", name=name, key=key, width=width),
         back_url=url_for("desk.study", name=name),
         again_url=url_for("desk.make_preview", name=name),
@@ -245,7 +246,9 @@ def jump(name: str, key: str) -> AnyResponse:
     assert place is not None  # noqa: S101 (a new copy has free booklets)
     at = {"consent": "consent", "rest": f"rest/{place.position}"}.get(place.step)
     width = _choose(request.args.get("width"), _WIDTHS)
-    response = redirect(url_for("desk.show_preview", name=name, key=key, width=width, at=at), 303)
+    response = redirect(
+        url_for("desk.show_preview", name=name, key=key, width=width, at=at, jumped=step), 303
+    )
     path = url_for("desk.walk", name=name, key=key, rest=f"s/{found.slug}")
     if place.step == "consent":
         response.delete_cookie(TOKEN_COOKIE, path=path)

@@ -148,7 +148,7 @@ def test_a_preview_is_shown_as_wide_as_a_phone_and_in_the_dark(ada: FlaskClient,
     css = [ada.get(str(sheet["href"])).text for sheet in sheets]
 
     assert "frame-phone" in frame["class"]
-    assert [str(each["value"]) for each in page.select("option[selected]")] == ["phone", "dark"]
+    assert [str(each["value"]) for each in page.select("option[selected]")] == ["phone", "dark", "consent"]
     assert len(css) == 2  # ours, and the study's accent
     assert all("prefers-color-scheme" not in text and "@media all" in text for text in css)
     assert "color-scheme: dark" in css[0]
