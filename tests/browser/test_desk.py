@@ -105,8 +105,8 @@ def test_axe_finds_nothing_on_the_desk_and_nothing_is_wider_than_the_screen(
             f"{study}?sort=-at",
             moved,
             f"{study}/recruit",
-            f"{study}/invite",
             f"{study}/texts",
+            f"{study}/invite",
         ):
             page.goto(url)
             found += violations(page)
