@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from rater.analysis.simulated_power import Assumed, Power, estimate_power
 from rater.errors import StudyError
 from rater.publish.booklets import assign_booklets
 from rater.publish.trials import CompletionIndex, Trial
+from rater.runners.runner import Runner
 from rater.study.design import Design
 from rater.study.forecast import forecast
 from rater.study.study import Study
@@ -160,13 +162,16 @@ def plan_power(
     seed: int = 0,
     assumptions: PlanningAssumptions | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    runner: Runner | None = None,
 ) -> PowerPlan:
     """Estimate the power of a study as planned and of smaller and larger ones.
 
-    Costs about 25 times ``n_simulations`` simulations, of some milliseconds each.
+    Costs about 25 times ``n_simulations`` simulations, of some milliseconds each. The result does not depend
+    on the number of workers of the ``runner``.
     """
     assumed = assumptions or PlanningAssumptions()
-    planner = _Planner(study, assumed, n_simulations=n_simulations, rng=np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    planner = _Planner(study, assumed, n_simulations=n_simulations, rng=rng, runner=runner)
     design, effect = study.design, planner.logits(points)
     sizes: list[Size] = []
     planned: Power | None = None
@@ -210,7 +215,13 @@ class _Planner:
     """The constants of a plan's simulations: the study's scale, test, pace and random stream."""
 
     def __init__(
-        self, study: Study, given: PlanningAssumptions, *, n_simulations: int, rng: np.random.Generator
+        self,
+        study: Study,
+        given: PlanningAssumptions,
+        *,
+        n_simulations: int,
+        rng: np.random.Generator,
+        runner: Runner | None = None,
     ) -> None:
         self._study = study
         judged, pilot = study.simulated_as(study.primary), given.pilot
@@ -233,6 +244,7 @@ class _Planner:
         self._minutes_around_trials = expected.minutes_per_rater - trials
         self._n_simulations = n_simulations
         self._rng = rng
+        self._runner = runner
 
     def logits(self, points: float) -> float:
         try:
@@ -249,6 +261,7 @@ class _Planner:
             effect=effect,
             rng=self._rng,
             n_simulations=self._n_simulations,
+            runner=self._runner,
         )
 
     def coprimary_power(self, design: Design) -> Power | None:
@@ -263,7 +276,8 @@ class _Planner:
             effect=0.0,
             rng=self._rng,
             n_simulations=self._n_simulations,
-            is_found=lambda outcome: is_within_margin(outcome, coprimary, alpha=self.level),
+            is_found=partial(is_within_margin, coprimary=coprimary, alpha=self.level),
+            runner=self._runner,
         )
 
     def size(self, design: Design, effect: float) -> Size:

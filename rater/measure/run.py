@@ -8,7 +8,7 @@ logged there with their digest.
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,8 +16,10 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError
-from rater.measure.metric import Metric
+from rater.measure.metric import Measured, Metric
+from rater.measure.parallel import measure_in_parallel
 from rater.measure.study_texts import StudyUnit, in_random_order, list_units
+from rater.runners.runner import Runner
 from rater.store.engine import disposing, reading, writing
 from rater.store.sealed.completions import read_completions
 from rater.store.sealed.measurements import (
@@ -82,6 +84,7 @@ def measure_study(
     repeats: int = 1,
     limit: int | None = None,
     progress: Progress = lambda _done, _planned: None,
+    runner: Runner | None = None,
 ) -> MetricSummary:
     """Measure the texts of a generated study that a metric has not measured yet.
 
@@ -93,6 +96,7 @@ def measure_study(
         repeats: How often each text is measured.
         limit: The largest number of texts to measure in this run.
         progress: Receives how many of how many values are stored.
+        runner: Measures in several workers; None measures in this process.
 
     Raises:
         NotGeneratedError: the study was not generated.
@@ -114,9 +118,10 @@ def measure_study(
         with reading(engine) as session:
             done = read_measured(session, kept.id)
         missing = [unit for unit in units if unit.texts not in done][:limit]
-        started = time.monotonic()
-        _measure_missing(
-            engine, sealed.id, metric, kept, missing=missing, n_planned=len(units), progress=progress
+        started, shown = time.monotonic(), [unit.shown for unit in missing]
+        found = metric.measure(shown) if runner is None else measure_in_parallel(metric, shown, runner)
+        _store_missing(
+            engine, sealed.id, kept, found, missing=missing, n_planned=len(units), progress=progress
         )
         with reading(engine) as session:
             return _summarise(session, kept, units, n_new=len(missing), seconds=time.monotonic() - started)
@@ -160,17 +165,17 @@ def _require_same(known: KeptMetric, metric: Metric, definition: Mapping[str, ob
     raise StateError(msg)
 
 
-def _measure_missing(
+def _store_missing(
     engine: Engine,
     study_id: int,
-    metric: Metric,
     kept: KeptMetric,
+    measured: Iterator[tuple[int, Measured]],
     *,
     missing: list[StudyUnit],
     n_planned: int,
     progress: Progress,
 ) -> None:
-    """Measure and store; what was measured is stored whatever ends the run."""
+    """Store what is measured; it is stored whatever ends the run."""
     n_done, waiting, last_commit = 0, list[NewMeasurement](), time.monotonic()
 
     def store() -> None:
@@ -182,7 +187,7 @@ def _measure_missing(
         progress(n_planned - len(missing) + n_done, n_planned)
 
     try:
-        for index, found in metric.measure([unit.shown for unit in missing]):
+        for index, found in measured:
             waiting.append(NewMeasurement(missing[index].texts, found.value, found.reason, found.reply))
             n_done += 1
             if time.monotonic() - last_commit > _SECONDS_BETWEEN_COMMITS:

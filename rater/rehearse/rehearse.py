@@ -6,8 +6,7 @@ take a second each. Booklets, seal, unblinding, exclusions and the planned test 
 """
 
 import contextlib
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,8 +34,9 @@ from rater.rehearse.temp_databases import (
     publish_temp_study,
     read_study_texts,
 )
+from rater.runners.runner import InProcess, Runner
 from rater.server_process import serving
-from rater.store.engine import disposing, reading
+from rater.store.engine import disposing, empty_wal, reading
 from rater.store.rating.frame import read_arrivals
 from rater.store.rating.open import create_rating, open_rating
 from rater.store.sealed.open import create_sealed
@@ -158,27 +158,51 @@ class DetectionRate:
 
 
 def rehearse_many(
-    sealed_url: str, name: str, simulated: SimulatedRaters, times: int, *, progress: Callable[[str], None]
+    sealed_url: str,
+    name: str,
+    simulated: SimulatedRaters,
+    times: int,
+    *,
+    progress: Callable[[str], None],
+    runner: Runner | None = None,
 ) -> DetectionRate:
     """Rehearse a generated study many times; takes a fraction of a second each.
+
+    Each rehearsal has a random stream of its own, so that the result does not depend on the number of workers
+    of the ``runner``; without one, this process makes them.
 
     Raises:
         StateError: the study is not wholly generated.
         StudyError: the simulated raters do not fit it.
     """
     texts = read_study_texts(sealed_url, name, simulated.n_raters)
-    outcomes = []
-    with temporary_folder("rater-rehearsals-") as folder:
-        empty = folder / "empty"
-        _make_empty(empty)
-        for number, rng in enumerate(np.random.default_rng(simulated.seed).spawn(times), start=1):
-            own = folder / "one"
-            shutil.copytree(empty, own)
-            outcomes.append(_rehearse_one(own, texts, simulated, rng))
-            shutil.rmtree(own)
-            if number % 20 == 0:
-                progress(f"{number} of {times} rehearsals …")
-    return _count([judge_outcome(outcome, simulated.effect, texts) for outcome in outcomes])
+    streams = np.random.default_rng(simulated.seed).spawn(times)
+    outcomes: dict[int, Outcome] = {}
+    rehearsal = _Rehearsal(texts, simulated, _make_empty())
+    for number, outcome in (runner or InProcess()).run(rehearsal, streams):
+        outcomes[number] = outcome
+        if len(outcomes) % 20 == 0:
+            progress(f"{len(outcomes)} of {times} rehearsals …")
+    return _count([judge_outcome(outcomes[number], simulated.effect, texts) for number in range(times)])
+
+
+@dataclass(frozen=True)
+class _Rehearsal:
+    """Rehearses through the store; a job of a runner, whose tasks are the random streams of rehearsals."""
+
+    texts: StudyTexts
+    simulated: SimulatedRaters
+    empty: Mapping[str, bytes]
+    """Empty databases, by the names of their files."""
+
+    def __call__(self) -> Callable[[np.random.Generator], Outcome]:
+        return self._rehearse
+
+    def _rehearse(self, rng: np.random.Generator) -> Outcome:
+        with temporary_folder("rater-rehearsals-") as folder:
+            for name, content in self.empty.items():
+                (folder / name).write_bytes(content)
+            return _rehearse_one(folder, self.texts, self.simulated, rng)
 
 
 def planned_study(sealed_url: str, name: str, simulated: SimulatedRaters) -> Study:
@@ -206,15 +230,16 @@ def planned_test(joined: Joined) -> Outcome:
     return make_primary(compared, planned)
 
 
-def _make_empty(folder: Path) -> None:
+def _make_empty() -> dict[str, bytes]:
     """Make a pair of empty databases once, to be copied: migrating takes longer than rating."""
-    folder.mkdir()
-    for made in (
-        create_rating(f"sqlite:///{folder}/rating.db"),
-        create_sealed(f"sqlite:///{folder}/sealed.db"),
-    ):
-        with disposing(made):
-            pass
+    with temporary_folder("rater-rehearsals-") as folder:
+        for made in (
+            create_rating(f"sqlite:///{folder}/rating.db"),
+            create_sealed(f"sqlite:///{folder}/sealed.db"),
+        ):
+            with disposing(made):
+                empty_wal(made)
+        return {name: (folder / name).read_bytes() for name in ("rating.db", "sealed.db")}
 
 
 def _rehearse_one(

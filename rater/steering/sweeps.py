@@ -77,15 +77,11 @@ def sweep(  # noqa: PLR0913 (one argument for each measurement)
         ModelError: a setting does not fit the model or a prompt; all are checked before generation. Or a
             metric returns another number of values than it was given texts.
     """
-    resolved = {each: resolve(model, place_additions(additions, each)) for each in settings}
-    inputs = [render(model.tokenizer, prompt, None, chat=chat) for prompt in prompts]
-    for vectors in resolved.values():
-        for prompt in inputs:
-            check_fits(model, prompt, vectors, max_new_tokens=sampling.max_new_tokens)
+    resolved = resolve_settings(model, prompts, additions, settings, sampling=sampling, chat=chat)
     job = _Sweep(
         model=model,
         prompts=prompts,
-        inputs=inputs,
+        inputs=[render(model.tokenizer, prompt, None, chat=chat) for prompt in prompts],
         score=score,
         metrics=metrics,
         token_ids=token_ids_of(model, tokens),
@@ -98,6 +94,28 @@ def sweep(  # noqa: PLR0913 (one argument for each measurement)
     for setting, vectors in [*unsteered, *resolved.items()]:
         completions = generate(model, prompts, {"arm": vectors}, sampling, chat=chat)
         yield _outcome(job, setting, vectors, completions)
+
+
+def resolve_settings(
+    model: TransformerBridge,
+    prompts: Sequence[str],
+    additions: Sequence[AnyAddition],
+    settings: Sequence[SweepSetting],
+    *,
+    sampling: RepeatedSampling,
+    chat: bool,
+) -> dict[SweepSetting, tuple[SteeringVector, ...]]:
+    """Compute the vectors of each setting; the arguments are those of `sweep`.
+
+    Raises:
+        ModelError: a setting does not fit the model or a prompt.
+    """
+    resolved = {each: resolve(model, place_additions(additions, each)) for each in settings}
+    inputs = [render(model.tokenizer, prompt, None, chat=chat) for prompt in prompts]
+    for vectors in resolved.values():
+        for prompt in inputs:
+            check_fits(model, prompt, vectors, max_new_tokens=sampling.max_new_tokens)
+    return resolved
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from rater.analysis.simulate import (
     evenly_cut,
 )
 from rater.analysis.simulated_power import Assumed, PowerCurve, estimate_power, power_curve
+from rater.runners.processes import LocalProcesses
 
 SLIDER = ContinuousAnswers(low=0, high=100, middle=50, unit=20)
 
@@ -60,9 +61,8 @@ def test_without_an_effect_the_test_finds_one_in_few_studies_of_the_right_sign(
     assert 0.01 < power.share < 0.09
 
 
-def test_drop_out_reduces_power_and_progress_is_reported(planned: Planned) -> None:
+def test_drop_out_reduces_power(planned: Planned) -> None:
     trials = replace(crossed(8, 8, 1), place=np.tile(np.arange(16) / 16, 8))
-    told: list[tuple[int, int]] = []
 
     whole, left = (
         estimate_power(
@@ -72,13 +72,30 @@ def test_drop_out_reduces_power_and_progress_is_reported(planned: Planned) -> No
             effect=1.2,
             rng=np.random.default_rng(5),
             n_simulations=100,
-            progress=lambda done, of: told.append((done, of)),
         )
         for share in (0.0, 0.9)
     )
 
     assert left.share < whole.share - 0.1
-    assert told[-1] == (100, 100)
+
+
+def test_power_does_not_depend_on_the_number_of_workers(planned: Planned) -> None:
+    def estimate(runner: LocalProcesses | None) -> float:
+        return estimate_power(
+            crossed(8, 8, 1),
+            ASSUMED,
+            planned,
+            effect=1.0,
+            rng=np.random.default_rng(5),
+            n_simulations=60,
+            runner=runner,
+        ).share
+
+    with LocalProcesses(2) as two, LocalProcesses(1) as one:
+        shares = {estimate(None), estimate(one), estimate(two)}
+
+    (share,) = shares
+    assert 0 < share < 1
 
 
 def test_the_narrower_scope_is_tested_by_its_own_test(planned: Planned) -> None:
