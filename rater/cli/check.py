@@ -255,6 +255,8 @@ class _Checked:
     checked_later: list[str]
     """Checks that need the model."""
     warnings: list[str]
+    dividing: str | None
+    """Advice to divide the generation, if that pays."""
 
     def described_costs(self) -> "Iterator[str]":
         """Yield the costs as lines of text, after an empty line."""
@@ -304,6 +306,8 @@ def _check(file: Path, options: "GenerationOptions | None") -> _Checked:
     import numpy as np
 
     from rater.embedded_model import count_layers
+    from rater.generate.estimate import advise_workers
+    from rater.generate.freeze import cells_by_model, list_cells
     from rater.publish.booklets import assign_booklets, measure_balance
     from rater.publish.texts import known_lengths
     from rater.sample_size import as_net_superiority, default_points, power_as_planned
@@ -333,6 +337,7 @@ def _check(file: Path, options: "GenerationOptions | None") -> _Checked:
         net_superiority=as_net_superiority(study, points),
         power=power,
         costs=costs,
+        dividing=advise_workers(study, cells_by_model(study, list_cells(study))),
         checked_later=_left(knows_layers=n_layers is not None, knows_lengths=knows_lengths)
         if tokenizers
         else [],
@@ -392,6 +397,8 @@ def _print(checked: _Checked, file: Path) -> None:
     click.echo(f"\nPower: {described} More: rater power {shlex.quote(str(file))}")
     for line in checked.described_costs():
         click.echo(line)
+    if checked.dividing:
+        click.echo(checked.dividing)
     if checked.checked_later:
         left = ", ".join(checked.checked_later)
         click.echo(f"\nChecked when the model is loaded, before anything is generated: {left}.")
@@ -433,4 +440,5 @@ def _figures(checked: _Checked) -> dict[str, object]:
         },
         "checked_later": checked.checked_later,
         "warnings": checked.warnings,
+        "dividing": checked.dividing,
     }

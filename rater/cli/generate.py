@@ -10,6 +10,7 @@ import click
 
 from rater.cli.model import device_option, dtype_option, engine_option, load_engine
 from rater.cli.options import rating_option, sealed_option
+from rater.cli.workers import read_workers, workers_options
 from rater.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
+    from rater.cli.workers import WorkerOptions
     from rater.study.study import Study
     from rater.workspace.generation import Generated
 
@@ -93,6 +95,20 @@ class ProgressBar:
 @click.option(
     "--into", type=click.Path(path_type=Path), help="Folder of the files of shards.", metavar="FOLDER"
 )
+@click.option(
+    "--slurm",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Write the script of a Slurm array job of N shards, and generate nothing here.",
+)
+@click.option("--submit", is_flag=True, help="With --slurm: submit the script, too.")
+@click.option(
+    "--sbatch",
+    multiple=True,
+    metavar="OPTION",
+    help="With --slurm: an option of the job, such as --sbatch=--gres=gpu:1; may be repeated.",
+)
+@workers_options
 @rating_option
 @sealed_option
 def generate(  # noqa: PLR0913, PLR0917 (click passes them by name)
@@ -108,18 +124,21 @@ def generate(  # noqa: PLR0913, PLR0917 (click passes them by name)
     *,
     dry_run: bool,
     restart: bool,
-    **databases: str,
+    **given: Any,
 ) -> None:
     """Generate the missing completions of a study. You can stop at any time; run it again to continue.
 
     \b
     Example: rater generate experiments/love_vs_hate.py
+    Example: rater generate experiments/love_vs_hate.py --workers 2
     Example: rater generate experiments/love_vs_hate.py --shard 3/100 --into shards
+    Example: rater generate experiments/love_vs_hate.py --slurm 100 --sbatch=--time=1:00:00
     """
     from rater.generate.engines.protocol import EngineName
     from rater.workspace.generation import GenerationOptions
 
-    workspace = Workspace(rating=databases["rating_url"], sealed=databases["sealed_url"])
+    workers = read_workers(given)
+    workspace = Workspace(rating=given["rating_url"], sealed=given["sealed_url"])
     options: dict[str, Any] = {
         "engine": EngineName(engine),
         "tensor_parallel": tensor_parallel,
@@ -129,27 +148,93 @@ def generate(  # noqa: PLR0913, PLR0917 (click passes them by name)
         "limit": limit,
         "restart": restart,
     }
+    if _is_for_slurm(given):
+        refused = {"--shard": shard, "--dry-run": dry_run}
+        _write_array(file, options, workers, into=into, given=given, refused=refused)
+        return
     if shard is not None or into is not None:
-        _generate_shard(file, shard, into, options, dry_run=dry_run)
+        _generate_shard(file, options, workers, shard=shard, into=into, dry_run=dry_run)
         return
     if dry_run:
         for line in workspace.describe_generation(file, **options):
             click.echo(line)
         return
-    generated = workspace.generate(
-        file,
-        load=lambda name: load_engine(name, GenerationOptions(**options)),
-        progress=_show_progress,
-        on_resume=_print_resumption,
-        **options,
-    )
+    with workers.open(device=device, n_gpus=tensor_parallel) as runner:
+        generated = workspace.generate(
+            file,
+            load=lambda name: load_engine(name, GenerationOptions(**options)),
+            progress=_show_progress,
+            on_resume=_print_resumption,
+            runner=runner,
+            **options,
+        )
     for line in generated.same_texts:
         click.echo(f"Warning: {line}", err=True)
     _print_summary(generated, file)
 
 
+def _is_for_slurm(given: dict[str, Any]) -> bool:
+    """Return whether a script for Slurm is asked for; its options need `--slurm`."""
+    for name in ("submit", "sbatch"):
+        if given[name] and given["slurm"] is None:
+            msg = f"--{name} needs --slurm N, as in: rater generate FILE --slurm 100"
+            raise click.UsageError(msg)
+    return given["slurm"] is not None
+
+
+def _write_array(
+    file: Path,
+    options: dict[str, Any],
+    workers: "WorkerOptions",
+    *,
+    into: Path | None,
+    given: dict[str, Any],
+    refused: dict[str, Any],
+) -> None:
+    """Write the script of an array job, submit it if that is asked for, and print the next command."""
+    from rater.generate.slurm import ArrayJob, submit
+    from rater.study.load import load_study
+
+    refused |= {"--ray": workers.ray, "--limit": options["limit"], "--restart": options["restart"]}
+    for name, value in refused.items():
+        if value:
+            msg = f"{name} cannot be used with --slurm, whose tasks generate one shard each. Leave it out."
+            raise click.UsageError(msg)
+    passed = {
+        "--engine": options["engine"],
+        "--tensor-parallel": options["tensor_parallel"] if options["tensor_parallel"] > 1 else None,
+        "--batch-size": options["batch_size"],
+        "--device": options["device"],
+        "--dtype": options["dtype"],
+        "--workers": workers.n_workers,
+    }
+    study = load_study(file)
+    folder = into or Path(f"{study.name}-shards")
+    job = ArrayJob(
+        study_name=study.name,
+        file=file,
+        n_shards=given["slurm"],
+        into=folder,
+        arguments=[part for name, value in passed.items() if value for part in (name, str(value))],
+        sbatch=given["sbatch"],
+    )
+    script = job.write()
+    click.echo(f"Written: {script}, an array job of {given['slurm']} tasks.")
+    if given["submit"]:
+        click.echo(submit(script))
+    else:
+        click.echo(f"Next: sbatch {shlex.quote(str(script))}")
+    click.echo(f"Then, when all tasks have ended: {shlex.join(['rater', 'gather', str(file), str(folder)])}")
+
+
 def _generate_shard(
-    file: Path, shard: str | None, into: Path | None, options: dict[str, Any], *, dry_run: bool
+    file: Path,
+    options: dict[str, Any],
+    workers: "WorkerOptions",
+    *,
+    shard: str | None,
+    into: Path | None,
+    dry_run: bool,
 ) -> None:
     """Generate one shard into a file, and print the next command."""
     from rater.generate.shards import read_shard
@@ -164,15 +249,16 @@ def _generate_shard(
     if dry_run:
         msg = "--dry-run is not for a shard. Leave --shard and --into out: it describes the whole study."
         raise click.UsageError(msg)
-    generated = generate_shard(
-        load_study(file),
-        read_shard(shard),
-        into,
-        GenerationOptions(**options),
-        load=lambda name: load_engine(name, GenerationOptions(**options)),
-        progress=_show_progress,
-        on_resume=_print_resumption,
-    )
+    with workers.open(device=options["device"], n_gpus=options["tensor_parallel"]) as runner:
+        generated = generate_shard(
+            load_study(file),
+            read_shard(shard),
+            into,
+            GenerationOptions(runner=runner, **options),
+            load=lambda name: load_engine(name, GenerationOptions(**options)),
+            progress=_show_progress,
+            on_resume=_print_resumption,
+        )
     n_now = generated.n_completions - generated.n_before
     click.echo(
         f"Shard {generated.shard} has all of its {generated.n_completions} completions "

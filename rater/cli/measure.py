@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from rater.cli.model import device_option
 from rater.cli.options import sealed_option, study_argument
+from rater.cli.workers import read_workers, workers_options
 from rater.errors import RaterError, nearest
 from rater.workspace import Workspace
 
@@ -74,6 +75,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 @click.option("--limit", type=click.IntRange(1), help="Measure at most N texts in this run.", metavar="N")
 @click.option("--list", "is_list", is_flag=True, help="List the study's metrics, and measure nothing.")
 @device_option
+@workers_options
 @sealed_option
 def measure(
     study_name: str, sealed_url: str, *, name: str | None, limit: int | None, is_list: bool, **given: Any
@@ -93,7 +95,11 @@ def measure(
     if is_list:
         _print_summaries(workspace.metrics(study_name))
         return
+    workers = read_workers(given)
     chosen = _the_only(given)
+    if workers.are_given and given["base_url"] is not None:
+        msg = "--workers and --ray are not for a judge on a server (--base-url); use --at-once."
+        raise click.UsageError(msg)
     if name is not None and not _NAME.fullmatch(name):
         msg = f"--name is {name!r}; valid: a–z, 0–9 and _, starting with a letter, at most 40 characters."
         raise RaterError(msg)
@@ -101,17 +107,19 @@ def measure(
         msg = "--name cannot be combined with --text, which measures several metrics."
         raise click.UsageError(msg)
     summaries = []
-    for called, metric in _SOURCES[chosen](workspace, study_name, given, name).items():
-        with _progress_bar(called) as progress:
-            summary = workspace.measure(
-                study_name,
-                metric,
-                called=called,
-                repeats=given["repeats"],
-                limit=limit,
-                progress=progress,
-            )
-        summaries.append(summary)
+    with workers.open(device=given["device"], n_gpus=int(chosen in _WITH_MODEL)) as runner:
+        for called, metric in _SOURCES[chosen](workspace, study_name, given, name).items():
+            with _progress_bar(called) as progress:
+                summary = workspace.measure(
+                    study_name,
+                    metric,
+                    called=called,
+                    repeats=given["repeats"],
+                    limit=limit,
+                    progress=progress,
+                    runner=runner,
+                )
+            summaries.append(summary)
     _print_summaries(summaries)
     click.echo(f"Next: rater measure {study_name} --list, or rater analyze {study_name} once it is rated.")
 
@@ -141,6 +149,7 @@ def _the_only(given: Mapping[str, Any]) -> str:
     return chosen[0]
 
 
+_WITH_MODEL = {"--classifier", "--embedding", "--judge"}
 _BELONGS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (
         (

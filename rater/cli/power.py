@@ -1,11 +1,12 @@
 """`rater power`: compute power and sample size by simulation."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rater.cli.options import rating_option
+from rater.cli.workers import WorkerOptions, read_workers, workers_options
 
 if TYPE_CHECKING:
     from rater.analysis.pilot import Pilot
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     help="With --concepts: the prompts are the same for all concepts, instead of nested in them.",
 )
 @click.option("--seed", type=int, help="Random seed of the simulations.  [default: from the study's hash]")
+@workers_options
 @rating_option
 def power(  # noqa: PLR0913 (each argument is an option)
     file: Path,
@@ -76,6 +78,7 @@ def power(  # noqa: PLR0913 (each argument is an option)
     crossed: bool,
     seed: int | None,
     rating_url: str,
+    **given: Any,
 ) -> None:
     """Simulate the primary test with the study's booklets, for its sample size and for others.
 
@@ -92,12 +95,8 @@ def power(  # noqa: PLR0913 (each argument is an option)
     from rater.sample_size import PlanningAssumptions, default_points, plan_power
     from rater.study.load import load_study
 
-    if concepts is None and (crossed or concept_prompts is not None):
-        raise click.UsageError(
-            "--crossed and --concept-prompts describe the prompts of --concepts N; give it"
-        )
-    if crossed and concept_prompts == 1:
-        raise click.UsageError("--concept-prompts is 1; with --crossed at least 2 prompts are needed")
+    workers = read_workers(given)
+    _require_consistent(concepts, concept_prompts, workers, crossed=crossed)
     study = load_study(file)
     estimates = _read_pilot(pilot, study, rating_url) if pilot else None
     if d_prime is not None:
@@ -110,7 +109,10 @@ def power(  # noqa: PLR0913 (each argument is an option)
         _print_over_concepts(study, difference, size, known, crossed=crossed, sims=sims, seed=seed)
         return
     columns = (TextColumn("Simulating {task.description} …"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with (
+        workers.open() as runner,
+        Progress(*columns, console=Console(stderr=True), transient=True) as progress,
+    ):
         task = progress.add_task("")
         plan = plan_power(
             study,
@@ -119,6 +121,7 @@ def power(  # noqa: PLR0913 (each argument is an option)
             seed=seed,
             assumptions=PlanningAssumptions(estimates, drop_out, known_lengths(study, file.parent)),
             progress=lambda size: progress.update(task, description=size),
+            runner=runner,
         )
     print_power(plan)
 
@@ -134,6 +137,24 @@ def _as_points(study: "Study", d_prime: float, points: float | None) -> float:
     if not study.has_odd_text:
         raise click.UsageError("--d-prime is for studies with OddOneOut(…); give --points")
     return float(proportion_correct(np.array([d_prime]))[0]) - CHANCE
+
+
+def _require_consistent(
+    concepts: int | None, concept_prompts: int | None, workers: WorkerOptions, *, crossed: bool
+) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        click.UsageError: they do.
+    """
+    if concepts is None and (crossed or concept_prompts is not None):
+        raise click.UsageError(
+            "--crossed and --concept-prompts describe the prompts of --concepts N; give it"
+        )
+    if crossed and concept_prompts == 1:
+        raise click.UsageError("--concept-prompts is 1; with --crossed at least 2 prompts are needed")
+    if concepts is not None and workers.are_given:
+        raise click.UsageError("--workers and --ray are not for --concepts, which takes seconds without them")
 
 
 def _print_over_concepts(

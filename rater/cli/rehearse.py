@@ -1,12 +1,13 @@
 """`rater rehearse`: dry-run a study end to end with simulated raters, on temporary databases."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from rater.cli.options import rating_option, sealed_option, study_argument
 from rater.cli.outputs import Outputs, report_option, show
+from rater.cli.workers import WorkerOptions, read_workers, workers_options
 from rater.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ _BY_DEFAULT = ("quitting", "double-tabbing", "slow")
     help="Random seed of the synthetic key, the booklets and the bots. The same seed gives the same answers.",
 )
 @report_option
+@workers_options
 @rating_option
 @sealed_option
 def rehearse(
@@ -62,7 +64,7 @@ def rehearse(
     times: int,
     seed: int,
     report_path: Path | None,
-    **databases: str,
+    **given: Any,
 ) -> None:
     """Serve a temporary copy of a study with a synthetic key, let bots rate it, and print the analysis.
 
@@ -74,7 +76,9 @@ def rehearse(
     Example: rater rehearse love_vs_hate --effect 1 --times 200
     Example: rater rehearse love_vs_hate --effect 1 --report rehearsed
     """
-    outputs = Outputs(report_path, None, None)
+    outputs, workers = Outputs(report_path, None, None), read_workers(given)
+    if workers.are_given and not times:
+        raise click.UsageError("--workers and --ray are for the rehearsals of --times N; give it")
     if n_raters is not None and len(characters) > n_raters:
         msg = f"--with is given {len(characters)} times, but there are only {n_raters} bots."
         raise click.UsageError(msg)
@@ -85,20 +89,23 @@ def rehearse(
     known = {character: character for character in get_args(Character)}
     chosen = characters or (_BY_DEFAULT if n_raters is None or n_raters > len(_BY_DEFAULT) else ())
     simulated = SimulatedRaters(n_raters, effect, seed, tuple(known[each] for each in chosen))
-    sealed_url = databases["sealed_url"]
-    data = Workspace(rating=databases["rating_url"], sealed=sealed_url).read_rehearsal(
+    sealed_url = given["sealed_url"]
+    data = Workspace(rating=given["rating_url"], sealed=sealed_url).read_rehearsal(
         study_name, simulated, progress=_remark
     )
     show(data, outputs)
     if times:
-        _rehearse_many(sealed_url, study_name, simulated, times)
+        _rehearse_many(sealed_url, study_name, simulated, times=times, workers=workers)
 
 
-def _rehearse_many(sealed_url: str, study_name: str, simulated: "SimulatedRaters", times: int) -> None:
+def _rehearse_many(
+    sealed_url: str, study_name: str, simulated: "SimulatedRaters", *, times: int, workers: WorkerOptions
+) -> None:
     from rater.rehearse import planned_study, rehearse_many
 
     click.echo(f"Rehearsing {times} times through the store, without pages (about 1 s each) …", err=True)
-    detection = rehearse_many(sealed_url, study_name, simulated, times, progress=_remark)
+    with workers.open() as runner:
+        detection = rehearse_many(sealed_url, study_name, simulated, times, progress=_remark, runner=runner)
     click.echo()
     for line in _describe_detection(detection, simulated, planned_study(sealed_url, study_name, simulated)):
         click.echo(line)

@@ -1,5 +1,6 @@
 """`rater sweep`: find a layer and coefficient with an effect and without degenerate text."""
 
+import contextlib
 import hashlib
 import json
 import math
@@ -12,6 +13,7 @@ import click
 
 from rater.cli.model import device_option, dtype_option, load_model, require_torch
 from rater.cli.options import OutputFile, concept_option, number_of_concept
+from rater.cli.workers import WorkerOptions, read_workers, workers_options
 from rater.errors import ModelError, StudyError, TableError, nearest
 
 if TYPE_CHECKING:
@@ -116,6 +118,7 @@ class Coeffs(click.ParamType[tuple[float, ...]]):
 )
 @device_option
 @dtype_option
+@workers_options
 def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     file: Path,
     layers: tuple[int, ...],
@@ -134,7 +137,7 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     by: str,
     by_prompt: bool,
     keep_texts: bool,
-    **effect: Any,
+    **given: Any,
 ) -> None:
     """Measure the effect of a study's steered arm at each layer, coefficient and position.
 
@@ -154,17 +157,18 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     from rater.steering.sweep_results import all_settings
     from rater.study.load import load_study
 
-    _require_consistent(lines, picture, by_prompt=by_prompt, has_texts=effect["texts_file"] is not None)
+    workers = read_workers(given)
+    _require_consistent(lines, picture, by_prompt=by_prompt, has_texts=given["texts_file"] is not None)
     study = load_study(file)
     require_layers(study, layers)
     of = number_of_concept(study, concept)
     arm = steered_arm(study, arm_name, concept=of)
-    job = SweepJob(study, arm, study.prompts_of(of)[:n_prompts], samples, *_effect(**effect))
+    job = SweepJob(study, arm, study.prompts_of(of)[:n_prompts], samples, *_effect(**given))
     # the default file is refused like a named one if it cannot be written
     out = out or OutputFile().convert(f"{study.name}-{job.arm.name}-sweep.csv", None, None)
     wanted = all_settings(layers, coeffs, positions)  # type: ignore[arg-type] # click allows these three only
     details = _details(out, job.measured(dtype), by_prompt=by_prompt, keep_texts=keep_texts)
-    shown = _outcomes(job, out, wanted, details, device=device, dtype=dtype)
+    shown = _outcomes(job, out, wanted, details, source=Source(device, dtype, workers))
     print_sweep(shown, job.terms, Console())
     if picture is None:
         return
@@ -196,20 +200,19 @@ def _outcomes(
     wanted: "list[SweepSetting]",
     details: "dict[str, SweepDetailsFile]",
     *,
-    device: str | None,
-    dtype: str | None,
+    source: "Source",
 ) -> "list[SweepOutcome]":
     """Return the outcomes of the unsteered model and the settings; measure those that are missing."""
     from rater.steering.sweep_results import SweepFile
 
-    table = SweepFile(out, job.measured(dtype))
+    table = SweepFile(out, job.measured(source.dtype))
     outcomes = table.read()  # before torch is imported, which takes seconds
     known = {outcome.setting for outcome in outcomes}
     _require_details(details, known & {None, *wanted}, out)
     missing = [setting for setting in wanted if setting not in known]
     if missing or None not in known:
         for measured in _measure(
-            job, missing, device, dtype, with_unsteered=None not in known, keep_texts="texts" in details
+            job, missing, source, with_unsteered=None not in known, keep_texts="texts" in details
         ):
             outcome = replace(measured, score=measured.text_logprob) if job.given else measured
             # the sweep's own line last: a killed run measures the setting again
@@ -384,8 +387,7 @@ def _read_given(file: Path) -> "tuple[tuple[str, str], ...]":
 def _measure(
     job: SweepJob,
     settings: "list[SweepSetting]",
-    device: str | None,
-    dtype: str | None,
+    source: "Source",
     *,
     with_unsteered: bool,
     keep_texts: bool,
@@ -394,26 +396,23 @@ def _measure(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from rater.steering.sweeps import sweep as measure
-
-    n = len(settings) + with_unsteered
-    click.echo(f"Measuring arm {job.arm.name}: {len(settings)} settings of {job.texts} each.", err=True)
-    sampling = job.study.sampling.model_copy(update={"samples_per_prompt": job.samples})
-    outcomes = measure(
-        load_model(job.study.model, device, dtype),
-        job.prompts,
-        job.arm.additions,
-        settings,
-        sampling=sampling,
-        chat=job.study.chat,
-        score=None if job.scoring is None else job.scoring.function,
-        texts=job.given,
-        keep_texts=keep_texts,
-        with_unsteered=with_unsteered,
-    )
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("settings, left:"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=n)
+    click.echo(f"Measuring arm {job.arm.name}: {len(settings)} settings of {job.texts} each.", err=True)
+    measurements = {
+        "prompts": job.prompts,
+        "additions": job.arm.additions,
+        "sampling": job.study.sampling.model_copy(update={"samples_per_prompt": job.samples}),
+        "chat": job.study.chat,
+        "score": None if job.scoring is None else job.scoring.function,
+        "texts": job.given,
+        "keep_texts": keep_texts,
+        "with_unsteered": with_unsteered,
+    }
+    with (
+        source.outcomes(job.study.model, settings, measurements) as outcomes,
+        Progress(*columns, console=Console(stderr=True)) as progress,
+    ):
+        task = progress.add_task("", total=len(settings) + with_unsteered)
         for outcome in outcomes:
             setting = outcome.setting
             where = (
@@ -425,6 +424,31 @@ def _measure(
             progress.console.print(f"{where}: {measured}", highlight=False)
             progress.advance(task)
             yield outcome
+
+
+@dataclass(frozen=True)
+class Source:
+    """The model of a sweep, in this process or in workers."""
+
+    device: str | None
+    dtype: str | None
+    workers: WorkerOptions
+
+    @contextlib.contextmanager
+    def outcomes(
+        self, model: str, settings: "list[SweepSetting]", measurements: dict[str, Any]
+    ) -> "Iterator[Iterator[SweepOutcome]]":
+        """Measure settings for a block, in which the workers run."""
+        with self.workers.open(device=self.device, n_gpus=1) as runner:
+            if runner is None:
+                from rater.steering.sweeps import sweep as measure
+
+                yield measure(load_model(model, self.device, self.dtype), settings=settings, **measurements)
+            else:
+                from rater.steering.sweep_workers import ModelSource, sweep_with_workers
+
+                source = ModelSource(model, self.device, self.dtype)
+                yield sweep_with_workers(runner, source, settings, **measurements)
 
 
 def require_layers(study: "Study", layers: tuple[int, ...]) -> None:

@@ -19,6 +19,15 @@ Versions = Mapping[str, str]
 """Versions of the software, engine, device and precision that generated a text."""
 
 
+def version_shown(name: str, versions: Versions) -> str:
+    """Return one of the versions as it is compared between machines: of a device only its kind.
+
+    Machines of a kind may differ in the number of the GPU.
+    """
+    found = versions.get(name, "none")
+    return found.partition(":")[0] if name == "device" else found
+
+
 class CompletionStore(Protocol):
     """Saves the completions of one study, and knows which versions made those that are saved."""
 

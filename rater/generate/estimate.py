@@ -1,6 +1,7 @@
 """Estimate the tokens, time and memory of a generation from configuration and file sizes."""
 
 import json
+import math
 import os
 import shutil
 import time
@@ -327,3 +328,34 @@ def _cached_numbers(config: Mapping[str, Any]) -> int:
     n_keys = int(config.get("num_key_value_heads") or n_heads)
     d_head = int(config.get("head_dim") or width // n_heads)
     return 2 * n_layers * n_keys * d_head
+
+
+# Multiplications and additions in a second on a few cores of a processor.
+_FEW_CORES = 1e11
+# From this time on, workers spend little of it on loading the model.
+_SECONDS_WORTH_DIVIDING = 1800.0
+_SECONDS_OF_A_SHARD = 600.0
+
+
+def advise_workers(study: Study, cells_by_model: Mapping[str, Sequence[Cell]]) -> str | None:
+    """Return advice to divide the generation of a study if that pays; None if not, or if a model is unknown.
+
+    Args:
+        study: The study.
+        cells_by_model: Its completions by the model that generates them.
+    """
+    parts = [
+        estimate(study, model, cells, batch_size=default_batch_size(len(cells)))
+        for model, cells in cells_by_model.items()
+    ]
+    if any(part.flops is None for part in parts):
+        return None
+    seconds = sum(part.flops or 0.0 for part in parts) / _FEW_CORES
+    if seconds < _SECONDS_WORTH_DIVIDING:
+        return None
+    n_shards = min(math.ceil(seconds / _SECONDS_OF_A_SHARD), sum(part.n_completions for part in parts), 1_000)
+    return (
+        f"Generating takes roughly {describe_duration(seconds)} on a few cores, so that a GPU, or dividing "
+        "it, pays: rater generate FILE --workers N on one machine, --ray on a Ray cluster, or "
+        f"--slurm {n_shards}."
+    )

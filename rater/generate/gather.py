@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from rater.errors import StateError
-from rater.generate.completion_store import Versions
+from rater.generate.completion_store import Versions, version_shown
 from rater.generate.freeze import Missing, freeze, look
 from rater.generate.shard_file import (
     SUFFIX,
@@ -31,8 +31,6 @@ from rater.study.state import State
 from rater.study.study import Study
 
 _CHUNK = 2_000
-# what may differ between machines of a kind: the number of a GPU
-_DEVICE = "device"
 
 
 @dataclass(frozen=True)
@@ -250,17 +248,13 @@ class _Check:
         self._first = self._first or (first, where)
         compared = ((name, first, where) for name in sorted({*first, *versions}))
         for name, earlier, made in (("engine", *self._first), *compared):
-            here, there = (_kind(name, each.get(name, "none")) for each in (versions, earlier))
+            here, there = version_shown(name, versions), version_shown(name, earlier)
             if here != there:
                 msg = (
                     f"{path} was made with {name} {here}, but {made.name} with {there}. Arms may differ in "
                     "nothing but the intervention: generate all shards with one installation."
                 )
                 raise StateError(msg)
-
-
-def _kind(name: str, value: str) -> str:
-    return value.partition(":")[0] if name == _DEVICE else value
 
 
 def _wrong(path: Path, reason: str) -> StateError:

@@ -40,13 +40,13 @@ class ClusterOptions:
             for a new one of this machine.
         n_workers: The largest number of workers; None for as many as the cluster has room for.
         cpus_per_worker: CPUs of each worker; None for 1.
-        uses_gpus: Whether each worker gets a GPU where the cluster has some.
+        gpus_per_worker: GPUs of each worker, where a node has as many; 0 leaves GPUs to others.
     """
 
     address: str | None = None
     n_workers: int | None = None
     cpus_per_worker: int | None = None
-    uses_gpus: bool = False
+    gpus_per_worker: int = 0
 
 
 class RayCluster:
@@ -103,8 +103,9 @@ class RayCluster:
     def _size(self) -> None:
         """Choose the resources and the number of the workers."""
         nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        has_gpus = self._options.uses_gpus and any(node.get("GPU", 0) >= 1 for node in nodes)
-        self._needs = {"CPU": self._options.cpus_per_worker or 1} | ({"GPU": 1} if has_gpus else {})
+        n_gpus = self._options.gpus_per_worker
+        has_gpus = n_gpus and any(node.get("GPU", 0) >= n_gpus for node in nodes)
+        self._needs = {"CPU": self._options.cpus_per_worker or 1} | ({"GPU": n_gpus} if has_gpus else {})
         room = sum(_room(node, self._needs) for node in nodes)
         if room == 0:
             largest = max((int(node.get("CPU", 0)) for node in nodes), default=0)

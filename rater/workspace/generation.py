@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,8 +41,10 @@ from rater.study.study_checks import require_effects, require_hook_points
 from rater.workspace.databases import Databases
 
 if TYPE_CHECKING:
-    from rater.generate.completion_store import CompletionStore
+    from rater.generate.completion_store import CompletionStore, Versions
     from rater.generate.engines.protocol import GenerationEngine
+    from rater.generate.parallel import GenerationJob
+    from rater.runners.runner import Runner
 
 
 class Progress(Protocol):
@@ -85,6 +88,7 @@ class GenerationOptions:
         dtype: Type of the weights: float32, bfloat16 or float16; None keeps the checkpoint's.
         limit: Completions generated in this run at most, balanced over prompts and arms.
         restart: Whether the completions of an unpublished study are thrown away first.
+        runner: Runs tasks of completions in several workers; None generates in this process.
     """
 
     engine: EngineName = EngineName.TORCH
@@ -94,6 +98,7 @@ class GenerationOptions:
     dtype: str | None = None
     limit: int | None = None
     restart: bool = False
+    runner: "Runner | None" = None
 
     def rows_of(self, n_completions: int) -> int:
         """Return how many of some completions are decoded together."""
@@ -196,7 +201,7 @@ def generate_study(
     _require_usable(databases, study, options)
     with GenerationLock(databases.sealed_url, study.name) as lock:
         # the model is loaded before anything is thrown away or saved: one that is missing must cost nothing
-        loaded = _load_first(databases.sealed_url, study, load, restart=options.restart)
+        loaded = _load_first(databases.sealed_url, study, load, options)
         lock.acquire()
         missing = freeze(databases.sealed_url, study, now=datetime.now(UTC), restart=options.restart)
         if missing.cells and missing.n_made:
@@ -231,12 +236,29 @@ def generate_study(
 
 
 def _load_first(
-    sealed_url: str, study: Study, load: Loader, *, restart: bool
+    sealed_url: str, study: Study, load: Loader, options: GenerationOptions
 ) -> dict[str, "GenerationEngine"]:
-    """Load the first model that missing completions need, by its name."""
-    before = look(sealed_url, study, restart=restart)
+    """Load the first model that missing completions need; in a worker, and only before a restart, if any."""
+    before = look(sealed_url, study, restart=options.restart)
     first = next(iter(cells_by_model(study, before.cells)), None)
-    return {} if first is None else {first: load(first)}
+    if first is None:
+        return {}
+    if options.runner is None:
+        return {first: load(first)}
+    if options.restart:
+        from rater.generate.parallel import require_loadable
+
+        require_loadable(options.runner, _job(study, options, {}), first)
+    return {}
+
+
+def _job(
+    study: Study, options: GenerationOptions, earlier: "Mapping[str, Sequence[Versions]]"
+) -> "GenerationJob":
+    """Return the job of workers, which load models as `load_engine` does."""
+    from rater.generate.parallel import GenerationJob
+
+    return GenerationJob(study, partial(load_engine, options=replace(options, runner=None)), earlier)
 
 
 def _find_same_texts(sealed_url: str, study: Study) -> tuple[str, ...]:
@@ -322,6 +344,9 @@ def generate_cells(
         progress: Shows the progress of one model.
         n_saved: The number of completions that are saved already, for the progress.
     """
+    if options.runner is not None:
+        _generate_in_parallel(store, study, cells, options, progress=progress, n_saved=n_saved)
+        return
     from rater.generate.make import make_completions
 
     for name, of_model in cells_by_model(study, cells).items():
@@ -343,3 +368,37 @@ def generate_cells(
             )
         n_saved += len(of_model)
         del engine
+
+
+def _generate_in_parallel(
+    store: "CompletionStore",
+    study: Study,
+    cells: Sequence[Cell],
+    options: GenerationOptions,
+    *,
+    progress: ShowProgress,
+    n_saved: int,
+) -> None:
+    """Generate completions with the workers of the options, model by model."""
+    from rater.generate.parallel import divide_cells, make_in_parallel
+
+    assert options.runner is not None  # noqa: S101 (only called with workers)
+    job = _job(study, options, store.versions_by_arm())
+    for name, of_model in cells_by_model(study, cells).items():
+        batch_size = options.rows_of(len(of_model))
+        tasks = divide_cells(name, of_model, batch_size=batch_size, n_workers=options.runner.n_workers)
+        with progress(study, n_saved, len(of_model)) as shown:
+
+            def on_completion(n_tokens: int, shown: Progress = shown) -> None:
+                shown.on_tokens(n_tokens)
+                shown.on_completion(n_tokens)
+
+            make_in_parallel(
+                store,
+                job,
+                tasks,
+                options.runner,
+                clock=lambda: datetime.now(UTC),
+                on_completion=on_completion,
+            )
+        n_saved += len(of_model)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rater.measure.run import Progress as MeasureProgress
     from rater.publish.draft import PreparedPublication
     from rater.rehearse import SimulatedRaters
+    from rater.runners.runner import Runner
     from rater.store.rating.studies import PublishedStudy
     from rater.study.confounds import Confound
     from rater.study.study import Study
@@ -121,6 +122,7 @@ class Workspace(DataCollection, Preservation):
         repeats: int = 1,
         limit: int | None = None,
         progress: "MeasureProgress | None" = None,
+        runner: "Runner | None" = None,
     ) -> "MetricSummary":
         """Measure the texts of a generated study, before or after publication; call it again to continue.
 
@@ -134,6 +136,7 @@ class Workspace(DataCollection, Preservation):
             repeats: How often each text is measured.
             limit: The largest number of texts to measure in this call.
             progress: Receives how many of how many values are stored.
+            runner: Measures in several workers, such as `rater.runners.processes.LocalProcesses`.
 
         Raises:
             StateError: the study is not generated, or a metric of this name is defined otherwise.
@@ -149,6 +152,7 @@ class Workspace(DataCollection, Preservation):
             repeats=repeats,
             limit=limit,
             progress=(lambda _done, _planned: None) if progress is None else progress,
+            runner=runner,
         )
 
     def declared(self, name: str) -> "Study":

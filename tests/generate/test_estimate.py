@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from rater.embedded_model import EMBEDDED_MODEL
 from rater.generate.engines.protocol import EngineName
 from rater.generate.estimate import (
+    advise_workers,
     default_batch_size,
     describe,
     estimate,
@@ -15,6 +17,7 @@ from rater.generate.estimate import (
     read_checkpoint,
     too_little_memory,
 )
+from rater.generate.freeze import list_cells
 from rater.store.sealed.completions import Cell
 from rater.study.study import Study
 
@@ -148,3 +151,16 @@ def test_a_gpu_that_is_hidden_from_cuda_is_not_counted_on(
 
 def test_completions_are_kept_by_eighths_of_a_batch() -> None:
     assert [kept_together(n) for n in (1, 64, 128, 512)] == [8, 8, 16, 64]
+
+
+def test_dividing_pays_for_hours_of_work_and_not_for_minutes(study: Study, seven_billion: str) -> None:
+    cells = list_cells(study)
+
+    assert advise_workers(study, {EMBEDDED_MODEL: cells}) is None
+    assert advise_workers(study, {"unknown/model": cells}) is None
+    advice = advise_workers(study, {seven_billion: cells * 100})
+
+    assert advice is not None
+    assert "hours" in advice
+    # 2,400 × 50 tokens to generate and 2,400 × 54 to measure, at 2 × 7e9 operations: 35,000 s
+    assert "--slurm 59." in advice

@@ -28,7 +28,7 @@ GIVEN: dict[str, Any] = {
 
 
 def rounded(outcome: SweepOutcome) -> tuple[object, ...]:
-    """What a file of a sweep has; further decimals depend on the number of threads."""
+    """Return what a file of a sweep has; further decimals depend on the number of threads."""
     numbers = (outcome.kl, outcome.nll, outcome.repetition, outcome.score)
     return (outcome.setting, outcome.texts, *(None if each is None else round(each, 3) for each in numbers))
 

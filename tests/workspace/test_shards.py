@@ -1,14 +1,19 @@
 """Generate shards with the embedded model: together they are what one run makes."""
 
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from sqlalchemy import select
 
-from rater.errors import StateError
+from rater.errors import ModelError, StateError
 from rater.generate.shards import Shard, list_shard
+from rater.runners.processes import LocalProcesses
+from rater.runners.ray_cluster import ClusterOptions, RayCluster
 from rater.store.engine import disposing, reading
+from rater.store.sealed.compute import read_compute
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.schema import CompletionRow
 from rater.study.arms import ActivationAddition, ExternalCompletions, Sampling, Steered
@@ -17,6 +22,7 @@ from rater.workspace import Workspace
 from rater.workspace.databases import Databases
 from rater.workspace.generation import GenerationOptions, generate_study
 from rater.workspace.shards import gather_shards, generate_shard
+from tests.runners.clusters import two_nodes
 
 if TYPE_CHECKING:
     from rater.generate.engines.torch_engine import TorchEngine
@@ -65,6 +71,92 @@ def test_shards_have_the_rows_of_one_run(
 
     assert gathered.n_completions == short.n_completions
     assert read_rows(many.sealed_url) == read_rows(one.sealed_url)
+
+
+def in_one_run(study: Study, folder: Path, engine: "TorchEngine") -> list[tuple[object, ...]]:
+    """The rows of a run in this process."""
+    databases = databases_of(folder, "one")
+    generate_study(databases, study, folder, GenerationOptions(), load=lambda _: engine)
+    return read_rows(databases.sealed_url)
+
+
+def databases_of(folder: Path, name: str) -> Databases:
+    rating, sealed = (f"sqlite:///{folder / name}-{kind}.db" for kind in ("rating", "sealed"))
+    return Databases(rating_url=rating, sealed_url=sealed)
+
+
+@pytest.mark.model
+def test_two_workers_have_the_rows_of_one_run_and_continue_one(
+    short: Study, tmp_path: Path, embedded_engine: "TorchEngine"
+) -> None:
+    many, resumed = databases_of(tmp_path, "many"), []
+    wanted = in_one_run(short, tmp_path, embedded_engine)
+
+    with LocalProcesses(2) as runner:
+        options = GenerationOptions(batch_size=3, dtype="float32", device="cpu", runner=runner)
+        part = generate_study(many, short, tmp_path, replace(options, limit=10))
+        whole = generate_study(
+            many, short, tmp_path, options, on_resume=lambda *n_saved: resumed.append(n_saved)
+        )
+
+    assert (part.n_saved, whole.n_before, whole.is_complete) == (10, 10, True)
+    assert resumed == [(10, short.n_completions)]
+    assert read_rows(many.sealed_url) == wanted
+    with disposing(open_sealed(many.sealed_url)) as sealed, reading(sealed) as session:
+        (use,), n_shards = read_compute(session, 1)
+    assert (use.device, use.n_runs, n_shards) == ("cpu", 2, 0)
+    assert use.n_tokens == sum(len(cast("list[int]", row[5])) for row in wanted)
+
+
+@pytest.mark.model
+def test_a_model_that_no_worker_can_load_leaves_what_was_generated(
+    short: Study, tmp_path: Path, embedded_engine: "TorchEngine"
+) -> None:
+    wanted = in_one_run(short, tmp_path, embedded_engine)
+    missing = short.model_copy(update={"model": str(tmp_path / "nowhere")})
+
+    with LocalProcesses(1) as runner, pytest.raises(ModelError, match="nowhere' could not be loaded"):
+        generate_study(
+            databases_of(tmp_path, "one"), missing, tmp_path, GenerationOptions(runner=runner, restart=True)
+        )
+
+    assert read_rows(databases_of(tmp_path, "one").sealed_url) == wanted
+
+
+@pytest.mark.model
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_ray_cluster_that_loses_a_node_has_the_rows_of_one_run(
+    short: Study, tmp_path: Path, embedded_engine: "TorchEngine"
+) -> None:
+    pytest.importorskip("ray")
+    on_ray, notes = databases_of(tmp_path, "ray"), list[str]()
+    wanted = in_one_run(short, tmp_path, embedded_engine)
+
+    class KillsANode:
+        """A progress that kills one of the nodes after four completions."""
+
+        n_saved = 0
+
+        def on_tokens(self, n: int) -> None:
+            pass
+
+        def on_completion(self, _n_tokens: int) -> None:
+            self.n_saved += 1
+            if self.n_saved == 4:
+                cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+
+    with (
+        two_nodes() as cluster,
+        RayCluster(ClusterOptions(address=cluster.address), note=notes.append) as runner,
+    ):
+        options = GenerationOptions(batch_size=2, dtype="float32", device="cpu", runner=runner)
+        made = generate_study(on_ray, short, tmp_path, options, progress=lambda *_: nullcontext(KillsANode()))
+
+    assert made.is_complete
+    assert any("was lost" in note for note in notes)
+    assert read_rows(on_ray.sealed_url) == wanted
 
 
 @pytest.mark.model
