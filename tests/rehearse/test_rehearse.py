@@ -11,7 +11,8 @@ from rater.analysis.primary import analyze
 from rater.analysis.results import Result
 from rater.bots.behaviours import Character
 from rater.errors import StateError
-from rater.rehearse import SimulatedRaters, rehearse, rehearse_many
+from rater.rehearse import DetectionRate, SimulatedRaters, rehearse, rehearse_many
+from rater.runners.processes import LocalProcesses
 from rater.sample_size import power_as_planned
 from rater.study.analysis_plan import AnalysisPlan, CoprimaryTest
 from rater.study.arms import Steered, XVector
@@ -82,6 +83,15 @@ def test_rehearsing_often_counts_what_the_planned_test_finds(generated: Study, s
     assert (often.n, often.n_not_estimable) == (4, 0)
     assert often.n_found >= 1  # power is 0.91 in each, whose booklets come from a fresh secret
     assert 0 < often.low < often.share <= often.high
+
+
+def test_rehearsals_do_not_depend_on_the_number_of_workers(generated: Study, sealed_url: str) -> None:
+    def often(runner: LocalProcesses | None) -> DetectionRate:
+        simulated = SimulatedRaters(None, 1.0, seed=5)
+        return rehearse_many(sealed_url, generated.name, simulated, 6, progress=lambda _: None, runner=runner)
+
+    with LocalProcesses(2) as two:
+        assert often(two) == often(None)
 
 
 @pytest.mark.slow
