@@ -20,6 +20,7 @@ from rater.analysis.quasi_f import Floats, three_way, two_way
 from rater.analysis.sentences import counted
 from rater.analysis.simulate import AnswerModel, ModelSDs, PairwiseAnswers
 from rater.analysis.simulated_power import Power
+from rater.analysis.triangle_test import TriangleAnswers
 from rater.study.analysis_plan import PlannedScore
 
 # Studies of a size need some 0.1 ms each, so that a small simulation error costs little.
@@ -199,6 +200,7 @@ def simulate_tables(
     if isinstance(assumed.scale, PairwiseAnswers):
         answers = assumed.scale.answer(slope + texts[0] - texts[1] + rng.logistic(size=shape))
     else:
+        assert not isinstance(assumed.scale, TriangleAnswers)  # noqa: S101 (refused by rater.sample_size)
         level = (
             normal(sd.rater, raters, 1, 1)
             + normal(sd.prompt, 1, prompts, own)
