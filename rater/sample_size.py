@@ -14,6 +14,8 @@ from rater.analysis.concept_power import (
     ConceptPower,
     ConceptSDs,
     ConceptStudySize,
+    PowerBounds,
+    estimate_concept_power,
     plan_concepts,
 )
 from rater.analysis.joint_verdict import is_within_margin
@@ -26,6 +28,7 @@ from rater.errors import StudyError
 from rater.publish.booklets import assign_booklets
 from rater.publish.trials import CompletionIndex, Trial
 from rater.runners.runner import Runner
+from rater.study.concepts import CONCEPT
 from rater.study.design import Design
 from rater.study.forecast import forecast
 from rater.study.study import Study
@@ -416,17 +419,16 @@ def plan_concept_power(
         msg = f"drop_out is {given.drop_out:g}; the power over concepts is that of complete studies: 0"
         raise StudyError(msg)
     if study.has_odd_text:
-        msg = (
-            "dimensions are OddOneOut(…); the power over concepts is simulated for trials of one text or two"
-        )
+        msg = "dimensions are OddOneOut(…); the power over concepts is not simulated for odd texts"
         raise StudyError(msg)
-    if study.n_texts > 2:
-        msg = (
-            f"dimensions put {study.n_texts} texts in order; the power over concepts is simulated for trials "
-            "of one text or two"
-        )
-        raise StudyError(msg)
-    judged, pilot, concepts = study.simulated_as(study.primary), given.pilot, ConceptSDs()
+    assumed, effect = _assume_concepts(study, points, given.pilot)
+    rng = np.random.default_rng(seed)
+    return plan_concepts(planned, assumed, effect=effect, rng=rng, n_simulations=n_simulations)
+
+
+def _assume_concepts(study: Study, points: float, pilot: Pilot | None) -> tuple[AssumedConcepts, float]:
+    """Return the assumptions about a study over concepts, and the effect in logits of a difference."""
+    judged, concepts = study.simulated_as(study.primary), ConceptSDs()
     scale, spread = (pilot.scale, pilot.spread) if pilot else (assume(judged), ModelSDs())
     try:
         effect = logits_of(points, scale, concepts.added_to(spread))
@@ -434,10 +436,42 @@ def plan_concept_power(
         msg = f"A difference of {error}."
         raise StudyError(msg) from error
     level = level_at_the_end(study.analysis.interim_looks, study.analysis.alpha)
-    return plan_concepts(
-        planned,
-        AssumedConcepts(scale, spread, concepts, study.analysis.score, level),
-        effect=effect,
-        rng=np.random.default_rng(seed),
-        n_simulations=n_simulations,
+    return AssumedConcepts(scale, spread, concepts, study.analysis.score, level), effect
+
+
+def bound_concept_power(
+    study: Study, points: float, *, n_simulations: int = MIN_SIMULATIONS, seed: int = 0
+) -> PowerBounds | None:
+    """Estimate the power of a study over raters, prompts and concepts, with the sizes of its own booklets.
+
+    None where the claim is not over concepts, the test is not on cell scores, or raters find odd texts. For a claim over raters and
+    concepts alone, prompts are taken as nested in the concepts, which is conservative. Costs twice
+    ``n_simulations`` studies, in closed form.
+
+    Raises:
+        StudyError: If the difference is too large for the scale.
+    """
+    if not study.analysis.is_over_concepts or study.planned_test != "cell_scores" or study.has_odd_text:
+        return None
+    assumed, effect = _assume_concepts(study, points, None)
+    sizes = _concept_sizes(study)
+    rng = np.random.default_rng(seed)
+    least, most = (
+        estimate_concept_power(size, assumed, effect=effect, rng=rng, n_simulations=n_simulations)
+        for size in sizes
     )
+    return PowerBounds(*sizes, least, most)
+
+
+def _concept_sizes(study: Study) -> tuple[ConceptStudySize, ConceptStudySize]:
+    """Return the complete studies with the prompts that a rater sees of a concept, and with all of them."""
+    design, n_concepts = study.design, len({item.fields[CONCEPT] for item in study.items})
+    # items share a prompt if it is used for several concepts
+    is_shared = len(study.distinct_prompts) < len(study.items)
+    is_crossed = is_shared and study.analysis.scope == "raters+prompts+concepts"
+    every = len(study.items) / n_concepts
+    seen = design.sets_per_rater / design.n_blocks / n_concepts
+    smallest = 2 if is_crossed else 1
+    own, all_prompts = (max(smallest, round(n)) for n in (min(seen, every), every))
+    size = ConceptStudySize(design.n_raters, n_concepts, own, "crossed" if is_crossed else "nested")
+    return size, replace(size, n_prompts=all_prompts)

@@ -1,17 +1,27 @@
 """Plan a study's size with its own booklets."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rater.analysis.concept_power import ConceptStudySize
 from rater.analysis.pilot import Pilot
 from rater.analysis.simulate import ModelSDs, evenly_cut
 from rater.errors import StudyError
-from rater.sample_size import PlanningAssumptions, default_points, plan_power, power_as_planned
+from rater.report.console.power import describe_power_bounds
+from rater.sample_size import (
+    PlanningAssumptions,
+    bound_concept_power,
+    default_points,
+    plan_power,
+    power_as_planned,
+)
 from rater.study.analysis_plan import AnalysisPlan
 from rater.study.arms import Steered, XVector
 from rater.study.dimension import Dimension
+from rater.study.load import load_study
 from rater.study.scales import BestWorst, Ranking
 from rater.study.study import Study
 
@@ -204,3 +214,35 @@ def test_the_power_of_orders_of_texts_is_alpha_without_an_effect_and_grows_with_
     assert none < 0.12
     assert none < some < much
     assert much > 0.7
+
+
+def over_concepts(items_per_rater: int, scope: str = "raters+prompts+concepts") -> Study:
+    study = load_study(Path(__file__).parents[1] / "experiments/templates/concepts.py")
+    fields = {**study.model_dump(exclude={"items"}), "prompts": study.distinct_prompts}
+    plan = {**fields["plan"], "items_per_rater": items_per_rater}
+    return Study.model_validate({**fields, "plan": plan, "analysis": {"scope": scope}})
+
+
+def test_the_power_over_concepts_of_complete_booklets_is_one_number() -> None:
+    """Six concepts × four crossed prompts × four arms: a rater of all 96 texts sees everything."""
+    study = over_concepts(96)
+
+    bounds = bound_concept_power(study, 0.5, n_simulations=200)
+
+    assert bounds is not None
+    assert bounds.smaller == bounds.larger == ConceptStudySize(16, 6, 4, "crossed")
+
+
+def test_the_power_over_concepts_of_half_the_texts_lies_between_two_complete_studies() -> None:
+    bounds = bound_concept_power(over_concepts(48), 1.0, n_simulations=400)
+
+    assert bounds is not None
+    assert (bounds.smaller.n_prompts, bounds.larger.n_prompts) == (2, 4)
+    assert bounds.least.share < bounds.most.share
+    described = describe_power_bounds(bounds, 1.0, unit="scale points")
+    assert f"is between {bounds.least.share:.0%} and {bounds.most.share:.0%} (" in described
+
+
+def test_a_claim_without_concepts_has_no_such_power(study: Study) -> None:
+    assert bound_concept_power(study, 0.5) is None
+    assert bound_concept_power(over_concepts(96, "raters+prompts"), 0.5) is None

@@ -9,13 +9,14 @@ drawn at once, and tested in closed form (`rater.analysis.quasi_f`).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from scipy import stats
 
+from rater.analysis.group_answers import GroupAnswers
 from rater.analysis.quasi_f import Floats, three_way, two_way
 from rater.analysis.sentences import counted
 from rater.analysis.simulate import AnswerModel, ModelSDs, PairwiseAnswers
@@ -60,7 +61,7 @@ class ConceptStudySize:
 
     @property
     def n_texts(self) -> int:
-        """The number of texts of both arms that a rater sees."""
+        """The number of texts of the two arms that a rater sees."""
         return 2 * self.n_concepts * self.n_prompts
 
     @property
@@ -69,6 +70,23 @@ class ConceptStudySize:
         each = " each" if self.prompts == "nested" else ""
         sizes = counted(self.n_raters, "rater"), counted(self.n_concepts, "concept")
         return f"{sizes[0]} × {sizes[1]} × {counted(self.n_prompts, 'prompt')}{each}"
+
+
+@dataclass(frozen=True)
+class PowerBounds:
+    """The power of two complete studies, between which that of an incomplete one lies.
+
+    Where a rater sees some of a concept's prompts, the study has more information than a complete study of as
+    many prompts as a rater sees (as many answers about fewer prompts), and less than a complete study of all
+    prompts (more answers about as many prompts).
+    """
+
+    smaller: ConceptStudySize
+    """With as many prompts as a rater sees of a concept."""
+    larger: ConceptStudySize
+    """With all prompts."""
+    least: Power
+    most: Power
 
 
 @dataclass(frozen=True)
@@ -195,9 +213,12 @@ def simulate_tables(
         + normal(by_concept.concept_arm, 1, 1, concepts)
         + normal(by_concept.rater_concept_arm, raters, 1, concepts)
     )
-    texts = [normal(sd.item, 1, prompts, concepts) for _ in range(2)]
+    n_texts = assumed.scale.n_texts if isinstance(assumed.scale, GroupAnswers) else 2
+    texts = [normal(sd.item, 1, prompts, concepts) for _ in range(n_texts)]
     shape = (n_studies, raters, prompts, concepts)
-    if isinstance(assumed.scale, PairwiseAnswers):
+    if isinstance(assumed.scale, GroupAnswers):
+        answers = _order_groups(assumed.scale, slope, texts, rng)
+    elif isinstance(assumed.scale, PairwiseAnswers):
         answers = assumed.scale.answer(slope + texts[0] - texts[1] + rng.logistic(size=shape))
     else:
         assert not isinstance(assumed.scale, TriangleAnswers)  # noqa: S101 (refused by rater.sample_size)
@@ -212,6 +233,20 @@ def simulate_tables(
         )
         answers = first - second
     return np.sign(answers) if assumed.score == "net_superiority" else answers
+
+
+def _order_groups(
+    scale: GroupAnswers, slope: Floats, texts: Sequence[Floats], rng: np.random.Generator
+) -> Floats:
+    """Put the texts of each trial in order, and return the score of the first arm's minus the second's.
+
+    Each trial shows both arms of the contrast; the other texts have the level in the middle between them.
+    """
+    sides = [0.5, -0.5, *([0.0] * (scale.n_texts - 2))]
+    level = np.stack([slope * side + text for side, text in zip(sides, texts, strict=True)], axis=-1)
+    scores = scale.answer((level + rng.gumbel(size=level.shape)).reshape(-1, scale.n_texts))
+    apart: Floats = (scores[:, 0] - scores[:, 1]).reshape(slope.shape)
+    return apart
 
 
 def _multiples(n: int, factors: tuple[float, ...], fewest: int) -> list[int]:

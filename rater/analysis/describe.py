@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis.answer_scale import Judged, is_pairwise
-from rater.analysis.composites import add_composites
+from rater.analysis.composites import add_composites, without_composites
 from rater.analysis.contrast_data import first_showings, judged_only
 from rater.analysis.preferences import one_row_a_text
 
@@ -27,12 +27,13 @@ def rate_texts(
 
     Args:
         texts: one row for each text, with its ``item``.
-        frame: one row for each answer.
+        frame: one row for each answer; rows of composite scores are computed again.
         dimensions: what was judged.
         excluded: ids of raters who are excluded from the tests.
     """
     dimensions = tuple(dimensions)
-    judged = judged_only(first_showings(add_composites(frame, dimensions)))
+    answers = without_composites(frame, dimensions)
+    judged = judged_only(first_showings(add_composites(answers, dimensions)))
     included = judged[~judged["rater"].astype(str).isin(excluded)] if excluded else judged
     return pd.concat(
         [_rate(texts, judged, included, dimension) for dimension in dimensions], ignore_index=True

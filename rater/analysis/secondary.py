@@ -341,6 +341,7 @@ def _doses(data: DimensionInput, rng: np.random.Generator) -> DoseResponse | Non
         planned.doses,
         alpha=planned.alpha,
         rng=rng,
+        scope=planned.scope,
         progress=data.progress,
     )
 

@@ -23,7 +23,7 @@ from scipy.sparse import csr_array
 from rater.analysis.answer_scale import Judged, is_pairwise
 from rater.analysis.cell_scores import CellScores, read_concepts
 from rater.analysis.contrast_data import cell_codes
-from rater.analysis.crossed import Compared, OutcomeLabels, compare, contrast_t, crossed_t
+from rater.analysis.crossed import Compared, OutcomeLabels, compare, contrast_t, crossed_t, over_scope
 from rater.analysis.intervals import (
     REFERENCE,
     Bounds,
@@ -34,6 +34,8 @@ from rater.analysis.intervals import (
     percentile_interval,
 )
 from rater.analysis.results import Counts, Interval, NotEstimable, Outcome
+from rater.analysis.sentences import SCOPES
+from rater.study.analysis_plan import Scope
 
 Floats = NDArray[np.float64]
 LINEAR = "linear trend over doses"
@@ -88,14 +90,20 @@ def dose_response(
     *,
     alpha: float,
     rng: np.random.Generator,
+    scope: Scope = "raters+prompts",
     progress: ProgressCallback | None = None,
 ) -> DoseResponse:
-    """Analyse the trend over doses; costs up to 2,000 replicates for the curve."""
+    """Analyse the trend over doses; costs up to 2,000 replicates for the curve.
+
+    ``scope`` decides whether concepts are random. The trend is always over raters, and over prompts unless
+    the scope is "raters+concepts".
+    """
+    scope = scope if "concepts" in scope else "raters+prompts"
     rows = _dosed(frame, judged, doses)
     levels = sorted(set(doses.values()))
     line, steps = linear_scores(levels), monotone_scores(levels)
-    linear = trend(rows, judged, line, LINEAR, alpha=alpha)
-    monotone = trend(rows, judged, steps, MONOTONE, alpha=alpha)
+    linear = trend(rows, judged, line, LINEAR, alpha=alpha, scope=scope)
+    monotone = trend(rows, judged, steps, MONOTONE, alpha=alpha, scope=scope)
     correlation = np.corrcoef(list(line.values()), list(steps.values()))[0, 1]
     falls = monotone.estimate is not None and monotone.estimate < 0
     return DoseResponse(
@@ -103,7 +111,7 @@ def dose_response(
         slope=None if linear.estimate is None else linear.estimate / (levels[-1] - levels[0]),
         monotone=monotone,
         is_one_test=bool(correlation >= SAME_CONTRAST),
-        curve=_curve(rows, judged, doses, falls=falls, alpha=alpha, rng=rng, progress=progress),
+        curve=_curve(rows, judged, doses, falls=falls, alpha=alpha, scope=scope, rng=rng, progress=progress),
         direction="falling" if falls else "rising",
     )
 
@@ -128,13 +136,20 @@ def monotone_scores(levels: list[float]) -> dict[float, float]:
 
 
 def trend(
-    rows: pd.DataFrame, judged: Judged, scores: Mapping[float, float], test: str, *, alpha: float
+    rows: pd.DataFrame,
+    judged: Judged,
+    scores: Mapping[float, float],
+    test: str,
+    *,
+    alpha: float,
+    scope: Scope = "raters+prompts",
 ) -> Outcome:
     """Test the mean slope of the answers on scores of their doses, in scale points a unit of score.
 
     Each rater × prompt cell with answers at two doses or more gives its least-squares slope, sum (s − s̄)(y −
     ȳ) / sum (s − s̄)², which weighs sum (s − s̄)² in the two-way t; choices between two texts have the
-    difference of the two scores for s, and no mean to take off.
+    difference of the two scores for s, and no mean to take off. Where the scope leaves concepts out, slopes
+    are averaged over the concepts of a prompt: cells of one prompt share its effect.
     """
     cells = _slopes(rows, scores, pairwise=is_pairwise(judged))
     if not cells.values.size:
@@ -143,8 +158,15 @@ def trend(
     how = "along a straight line" if test == LINEAR else "however it rises"
     unit = judged.scale.answer_unit
     estimand = f"how many {unit} the mean answer rises from the lowest dose to the highest, {how}"
-    about = OutcomeLabels(test, estimand, "scale_points", "slope", bounds=_bounds_of_rise(cells, judged))
-    return crossed_t(cells, about, alpha=alpha)
+    about = OutcomeLabels(
+        test,
+        estimand,
+        "scale_points",
+        "slope",
+        claim=f"The claim is about {SCOPES[scope]}.",
+        bounds=_bounds_of_rise(cells, judged),
+    )
+    return crossed_t(over_scope(cells, scope), about, alpha=alpha)
 
 
 def _bounds_of_rise(cells: CellScores, judged: Judged) -> Bounds | None:
@@ -206,6 +228,7 @@ def _curve(
     *,
     falls: bool,
     alpha: float,
+    scope: Scope,
     rng: np.random.Generator,
     progress: ProgressCallback | None,
 ) -> tuple[DosePoint, ...]:
@@ -217,7 +240,9 @@ def _curve(
     compared = [
         compare(named, (str(level), str(levels[0])), judged.name, pairwise=pairwise) for level in levels[1:]
     ]
-    rises = [contrast_t(each.cells, "scale_points", alpha=alpha, bounds=bounds) for each in compared]
+    rises = [
+        contrast_t(each.cells, "scale_points", alpha=alpha, bounds=bounds, scope=scope) for each in compared
+    ]
     estimates = [outcome.estimate for outcome in rises]
     fitted: list[float | None] = [None] * len(levels)
     intervals: list[Interval | None] = [None] * len(levels)

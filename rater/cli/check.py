@@ -14,6 +14,7 @@ from rater.cli.outputs import echo_json, show_step
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from rater.analysis.concept_power import PowerBounds
     from rater.analysis.simulated_power import Power
     from rater.generate.estimate import GenerationEstimate
     from rater.publish.booklets import Balance
@@ -250,6 +251,9 @@ class _Checked:
     net_superiority: float | None
     """The same difference in the unit of the primary test, if that is net superiority."""
     power: "Power"
+    """For a claim over concepts, the least that it can be."""
+    over_concepts: "PowerBounds | None"
+    """The two ends of the power for a claim over concepts."""
     costs: "list[GenerationEstimate]"
     """For each model, where an engine, device or data type was given."""
     checked_later: list[str]
@@ -310,7 +314,12 @@ def _check(file: Path, options: "GenerationOptions | None") -> _Checked:
     from rater.generate.freeze import cells_by_model, list_cells
     from rater.publish.booklets import assign_booklets, measure_balance
     from rater.publish.texts import known_lengths
-    from rater.sample_size import as_net_superiority, default_points, power_as_planned
+    from rater.sample_size import (
+        as_net_superiority,
+        bound_concept_power,
+        default_points,
+        power_as_planned,
+    )
     from rater.study.forecast import forecast
     from rater.study.load import load_study
     from rater.study.study_checks import remarks, require_effects, require_hook_points, require_vector_files
@@ -327,7 +336,12 @@ def _check(file: Path, options: "GenerationOptions | None") -> _Checked:
     with show_step(f"Assigning {study.n_raters:,} booklets", only_on_terminal=True):
         booklets = assign_booklets(study.design, np.random.default_rng(0))
     with show_step(f"Simulating {_SIMULATIONS} studies", only_on_terminal=True):
-        power = power_as_planned(study, points, n_simulations=_SIMULATIONS)
+        over_concepts = bound_concept_power(study, points)
+        power = (
+            power_as_planned(study, points, n_simulations=_SIMULATIONS)
+            if over_concepts is None
+            else over_concepts.least
+        )
     return _Checked(
         study=study,
         forecast=forecast(study, known_lengths(study, file.parent)),
@@ -336,6 +350,7 @@ def _check(file: Path, options: "GenerationOptions | None") -> _Checked:
         points=points,
         net_superiority=as_net_superiority(study, points),
         power=power,
+        over_concepts=over_concepts,
         costs=costs,
         dividing=advise_workers(study, cells_by_model(study, list_cells(study))),
         checked_later=_left(knows_layers=n_layers is not None, knows_lengths=knows_lengths)
@@ -377,7 +392,7 @@ def _left(*, knows_layers: bool, knows_lengths: bool) -> list[str]:
 def _print(checked: _Checked, file: Path) -> None:
     from rater.cli.trial_picture import print_trial
     from rater.report.console.check import print_analysis_plan, print_balance, print_forecast
-    from rater.report.console.power import OF_THESE_CONCEPTS, describe_power
+    from rater.report.console.power import OF_THESE_CONCEPTS, describe_power, describe_power_bounds
     from rater.sample_size import unit_of
 
     study = checked.study
@@ -386,14 +401,17 @@ def _print(checked: _Checked, file: Path) -> None:
     print_prompts(study, checked.prompts)
     print_trial(study)
     print_balance(study, checked.balance)
-    described = describe_power(
-        checked.power,
-        checked.points,
-        unit=unit_of(study),
-        net_superiority=checked.net_superiority,
-    )
-    if study.analysis.is_over_concepts:
-        described += f" {OF_THESE_CONCEPTS}"
+    if checked.over_concepts is None:
+        described = describe_power(
+            checked.power,
+            checked.points,
+            unit=unit_of(study),
+            net_superiority=checked.net_superiority,
+        )
+        if study.analysis.is_over_concepts:
+            described += f" {OF_THESE_CONCEPTS}"
+    else:
+        described = describe_power_bounds(checked.over_concepts, checked.points, unit=unit_of(study))
     click.echo(f"\nPower: {described} More: rater power {shlex.quote(str(file))}")
     for line in checked.described_costs():
         click.echo(line)
@@ -437,6 +455,7 @@ def _figures(checked: _Checked) -> dict[str, object]:
             "points": checked.points,
             "net_superiority": checked.net_superiority,
             **asdict(checked.power),
+            "over_concepts": checked.over_concepts and asdict(checked.over_concepts),
         },
         "checked_later": checked.checked_later,
         "warnings": checked.warnings,

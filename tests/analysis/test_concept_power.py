@@ -13,8 +13,10 @@ from rater.analysis.concept_power import (
     plan_concepts,
     simulate_tables,
 )
+from rater.analysis.group_answers import GroupAnswers
 from rater.analysis.simulate import ContinuousAnswers, ModelSDs, evenly_cut
 from rater.analysis.simulated_power import Power
+from rater.study.rankings import Response
 
 ASSUMED = AssumedConcepts(evenly_cut(5), ModelSDs(), ConceptSDs(), "scale_points", 0.05)
 SIZE = ConceptStudySize(12, 8, 3)
@@ -79,3 +81,18 @@ def test_the_sentence_names_what_helps_most() -> None:
     assert "More concepts help more than more raters." in made(0.6, 0.79, 0.8).sentence
     assert "no more than the simulation error" in made(0.6, 0.61, 0.62).sentence
     assert "12 raters × 8 concepts × 3 prompts each the power is 50%" in made(0.6, 0.7, 0.8).sentence
+
+
+@pytest.mark.parametrize("response", ["ranking", "best_worst"])
+def test_orders_of_texts_find_an_effect_and_keep_the_type_1_error(response: Response) -> None:
+    assumed = replace(ASSUMED, scale=GroupAnswers(4, response))
+
+    null, power = (
+        estimate_concept_power(
+            SIZE, assumed, effect=effect, rng=np.random.default_rng(3), n_simulations=600
+        ).share
+        for effect in (0.0, 1.0)
+    )
+
+    assert 0.02 < null < 0.08
+    assert power > 0.5

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from rater.analysis.answer_scale import Judged, Preferences, Rated
+from rater.analysis.cell_scores import name_prompts_by_concept
 from rater.analysis.plan import Planned
 from rater.analysis.primary import analyze
 from rater.analysis.reml import RemlFit, fit_reml
@@ -241,3 +242,65 @@ def test_under_a_crossed_null_the_trend_is_found_in_about_5_percent(test: str) -
         found += isinstance(outcome, Result) and outcome.p < 0.05
 
     assert 0.02 < found / 400 < 0.085
+
+
+def simulate_with_fixed_concepts(rng: np.random.Generator) -> pd.DataFrame:
+    """12 raters × 4 prompts × 6 concepts × 3 doses; the slopes of these concepts have the mean 0."""
+    rater, prompt, concept, dose = (axis.ravel() for axis in np.indices((12, 4, 6, 3)))
+    slope = (
+        rng.normal(0, 0.4, 12)[rater] + rng.normal(0, 0.6, 4)[prompt] + np.linspace(-1, 1, 6)[concept]
+    ) / 2
+    text = rng.normal(0, 0.5, (4, 6, 3))[prompt, concept, dose]
+    frame = pd.DataFrame(
+        {
+            "rater": rater.astype(str),
+            "prompt": prompt.astype(str),
+            "concept": concept.astype(str),
+            "item": [f"{each}" for each in zip(prompt, concept, dose, strict=True)],
+            "arm": np.array(list(DOSES))[dose],
+            "dimension": "happiness",
+            "answer": slope * dose + text + rng.normal(0, 1, rater.size),
+        }
+    )
+    return name_prompts_by_concept(frame).assign(arm=dose.astype(float))
+
+
+def test_a_trend_over_fixed_concepts_counts_a_prompt_once_in_all_of_them() -> None:
+    """With prompts counted once for each concept p < .05 in 16% of 300 such studies, with this test in 5%."""
+    rng = np.random.default_rng(0)
+    scores = {0.0: 0.0, 1.0: 0.5, 2.0: 1.0}
+
+    found = [
+        trend(
+            simulate_with_fixed_concepts(rng), HAPPINESS, scores, LINEAR, alpha=0.05, scope="raters+prompts"
+        )
+        for _ in range(150)
+    ]
+
+    assert all(isinstance(each, Result) for each in found)
+    assert {each.n.cells for each in found} == {12 * 24}
+    assert 0.01 <= np.mean([isinstance(each, Result) and each.p < 0.05 for each in found]) <= 0.10
+    first = found[0]
+    assert isinstance(first, Result)
+    assert first.claim == "The claim is about raters and prompts like those of this study."
+
+
+def test_the_trend_has_the_claim_of_the_planned_scope() -> None:
+    frame = simulate_with_fixed_concepts(np.random.default_rng(1)).assign(
+        arm=lambda rows: rows["arm"].map(dict(enumerate(DOSES)))
+    )
+    rng = np.random.default_rng(0)
+
+    fixed = dose_response(frame, HAPPINESS, DOSES, alpha=0.05, rng=rng)
+    random = dose_response(frame, HAPPINESS, DOSES, alpha=0.05, rng=rng, scope="raters+prompts+concepts")
+
+    assert isinstance(fixed.linear, Result)
+    assert isinstance(random.linear, Result)
+    assert "concepts" not in fixed.linear.claim
+    assert "raters, prompts and concepts" in random.linear.claim
+    assert fixed.linear.standard_error is not None
+    assert random.linear.standard_error is not None
+    assert random.linear.standard_error > fixed.linear.standard_error
+    rise = random.curve[-1].rise
+    assert isinstance(rise, Result)
+    assert "concepts" in rise.claim

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rater.analysis.concept_power import ConceptPower, ConceptSDs, ConceptStudySize
-from rater.analysis.sentences import counted, number, significant
+from rater.analysis.concept_power import ConceptPower, ConceptSDs, ConceptStudySize, PowerBounds
+from rater.analysis.sentences import counted, number, sentence, significant
 from rater.analysis.simulate import ModelSDs
 from rater.analysis.simulated_power import Power
 from rater.analysis.triangle_test import CHANCE, d_prime_of
@@ -17,6 +17,7 @@ from rater.sample_size import (
     PowerPlan,
     Size,
     as_net_superiority,
+    bound_concept_power,
     default_points,
     power_as_planned,
     unit_of,
@@ -63,9 +64,30 @@ def describe_power(power: Power, points: float, *, unit: str, net_superiority: f
     )
 
 
+def describe_power_bounds(bounds: PowerBounds, points: float, *, unit: str) -> str:
+    """Describe the power over raters, prompts and concepts: one number for a complete study, or two."""
+    least, most = bounds.least, bounds.most
+    error = f"± {(most.high - most.low) / 2:.0%} simulation error"
+    of = (
+        f"the power to detect a difference of {_difference(points, unit=unit)} over raters, prompts and "
+        "concepts"
+    )
+    if bounds.smaller == bounds.larger:
+        return f"{of} is {most.share:.0%} ({error})."
+    return (
+        f"{of} is between {least.share:.0%} and {most.share:.0%} ({error}): the powers of complete studies "
+        f"with the {counted(bounds.smaller.n_prompts, 'prompt')} of a concept that a rater sees, and with "
+        f"all {bounds.larger.n_prompts}."
+    )
+
+
 def describe_planned_power(study: Study) -> list[str]:
     """Simulate the power of a study as planned, and describe it in two sentences. Costs about a second."""
     points = default_points(study)
+    bounds = bound_concept_power(study, points)
+    if bounds is not None:
+        described = describe_power_bounds(bounds, points, unit=unit_of(study))
+        return [sentence(described), describe_spread(ModelSDs()), describe_concept_spread(ConceptSDs())]
     power = power_as_planned(study, points, n_simulations=N_SIMULATIONS)
     net = as_net_superiority(study, points)
     as_net = "" if net is None else f" (net superiority {number(net)})"
@@ -80,6 +102,14 @@ def describe_planned_power(study: Study) -> list[str]:
         *([OF_THESE_CONCEPTS] if study.analysis.is_over_concepts else []),
         describe_spread(ModelSDs(), has_odd_text=study.has_odd_text),
     ]
+
+
+def describe_concept_spread(sds: ConceptSDs) -> str:
+    """Describe the standard deviations of concepts that a power simulation assumes."""
+    return (
+        f"Standard deviations of concepts in logits: level {sds.concept:.1f}, effect by concept "
+        f"{sds.concept_arm:.1f}, effect by rater and concept {sds.rater_concept_arm:.1f}."
+    )
 
 
 OF_THESE_CONCEPTS = (
@@ -99,16 +129,12 @@ def print_concept_power(plan: ConceptPower, points: float, *, unit: str) -> None
         console.print(_concept_table(plan, [size for size in sizes if size.n_prompts == n_prompts]))
     console.print()
     console.print(Text(plan.sentence))
-    power, sds = plan.powers[plan.planned], ConceptSDs()
+    power = plan.powers[plan.planned]
     workload = (
         f"Every rater rates {counted(plan.planned.n_texts, 'text')} in the planned size. Doubling any of the "
         f"three doubles the ratings. Simulation error ± {(power.high - power.low) / 2:.0%}."
     )
-    spread = (
-        "The claim is over raters, prompts and concepts. Standard deviations of concepts in logits: level "
-        f"{sds.concept:.1f}, effect by concept {sds.concept_arm:.1f}, effect by rater and concept "
-        f"{sds.rater_concept_arm:.1f}."
-    )
+    spread = f"The claim is over raters, prompts and concepts. {describe_concept_spread(ConceptSDs())}"
     for line in (workload, spread):
         console.print(Text(line, style="dim"))
 

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rater.analysis.composites import add_composites
+from rater.analysis.describe import rate_texts
 from rater.analysis.plan import Planned, plan_analysis
 from rater.analysis.primary import Analysis, analyze
 from rater.report.context import ReportContext
@@ -92,3 +94,18 @@ def test_a_plan_with_one_dimension_has_neither_section(analysed: Analysis) -> No
     anchors = {each.anchor for each in compose_report(alone, ReportContext(title="t")).sections}
 
     assert anchors.isdisjoint({"joint", "composites"})
+
+
+def test_mean_ratings_of_texts_include_a_composite_whether_or_not_its_rows_are_there() -> None:
+    """A report adds the rows of composites once, and then looks for the texts with the highest means."""
+    answers = [("i1", "concept", 2.0), ("i1", "fluency", 4.0), ("i2", "concept", 3.0), ("i2", "fluency", 1.0)]
+    frame = pd.DataFrame(answers, columns=["item", "dimension", "answer"])
+    frame = frame.assign(rater="r1", prompt="p1", arm="steered", is_repeat=False, cannot_judge=False)
+    texts = pd.DataFrame({"item": ["i1", "i2"], "text": [" one", " two"]})
+    dimensions = plan().dimensions
+
+    without = rate_texts(texts, frame, dimensions)
+    again = rate_texts(texts, add_composites(frame, dimensions), dimensions)
+
+    pd.testing.assert_frame_equal(without, again)
+    assert without.loc[without["dimension"] == "overall", "mean_rating"].tolist() == [2.0, 1.0]
