@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rater.cli.model import device_option, dtype_option, load_model, require_torch
-from rater.cli.options import OutputFile, concept_option, number_of_concept
+from rater.cli.options import OutputFile, concept_option, number_of_concept, require_one_reply
 
 if TYPE_CHECKING:
     from rater.steering.completions import ArmCompletion
@@ -52,6 +52,7 @@ def compare(  # noqa: PLR0917 (one argument for each option)
     from rater.study.load import load_study
 
     study = load_study(file)
+    require_one_reply(study, "rater compare")
     of = number_of_concept(study, concept)
     require_torch()
     if any(isinstance(arm, ExternalCompletions) for arm in study.arms):

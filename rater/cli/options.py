@@ -150,6 +150,21 @@ def concept_option(command: Command) -> Command:
     )(command)
 
 
+def require_one_reply(study: "Study", command: str) -> None:
+    """Refuse a study whose completions have several generated turns, of which a command has only the first.
+
+    Raises:
+        StudyError: the study has such completions.
+    """
+    if study.n_replies > 1:
+        msg = (
+            f"rated is 'conversation', and each completion of {study.name} has up to {study.n_replies} "
+            f"generated turns, but {command} generates one reply to each prompt. Use a copy of the study "
+            "with rated='last_turn' and items in which the assistant's earlier turns are given"
+        )
+        raise StudyError(msg)
+
+
 def number_of_concept(study: "Study", words: str | None) -> int:
     """Return the index of the concept with these words; 0 where none is named.
 

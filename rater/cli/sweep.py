@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from rater.cli.model import device_option, dtype_option, load_model, require_torch
-from rater.cli.options import OutputFile, concept_option, number_of_concept
+from rater.cli.options import OutputFile, concept_option, number_of_concept, require_one_reply
 from rater.cli.workers import WorkerOptions, read_workers, workers_options
 from rater.errors import ModelError, StudyError, TableError, nearest
 
@@ -161,6 +161,7 @@ def sweep(  # noqa: PLR0913, PLR0917 (one argument for each option)
     _require_consistent(lines, picture, by_prompt=by_prompt, has_texts=given["texts_file"] is not None)
     study = load_study(file)
     require_layers(study, layers)
+    require_one_reply(study, "rater sweep")
     of = number_of_concept(study, concept)
     arm = steered_arm(study, arm_name, concept=of)
     job = SweepJob(study, arm, study.prompts_of(of)[:n_prompts], samples, *_effect(**given))

@@ -35,7 +35,7 @@ class _Judge(Metric):
         if n_texts > 2:
             msg = (
                 f"A judge cannot be asked about {question.dimension.name!r}, which compares {n_texts} texts; "
-                "valid: a question about one text or a pair"
+                "a judge answers about one text or a pair, and cannot rank several"
             )
             raise StudyError(msg)
         self.question, self.n_texts, self.dimension = question, n_texts, dimension

@@ -4,6 +4,8 @@ import pytest
 from click.testing import CliRunner
 
 from rater.cli.compare import compare
+from rater.cli.sweep import sweep
+from rater.errors import StudyError
 
 STUDY = """
 from rater import Dimension, Likert, Plan, Sampling, Steered, Study, Unsteered, XVector
@@ -57,3 +59,24 @@ def test_a_concept_has_its_own_vectors(tmp_path: Path) -> None:
 
     assert "I hate you because" in written["snow"]
     assert written["dogs"] != written["snow"]
+
+
+def test_completions_of_several_turns_are_refused_before_a_model_is_loaded(tmp_path: Path) -> None:
+    prompts = next(line for line in STUDY.splitlines() if "prompts=" in line)
+    items = """    chat=True, rated="conversation",
+    items=[Item(turns=[Turn("user", "Name a fruit."), Turn("user", "Why?")])],"""
+    study = (
+        STUDY.replace(prompts, items)
+        .replace("import ", "import Item, Turn, ", 1)
+        .replace("raters=4", "raters=2")
+    )
+    (tmp_path / "tiny.py").write_text(study)
+
+    for command, name, options in (
+        (compare, "compare", []),
+        (sweep, "sweep", ["--layers", "2", "--coeffs", "4"]),
+    ):
+        result = CliRunner().invoke(command, [str(tmp_path / "tiny.py"), *options])
+
+        assert isinstance(result.exception, StudyError), result.output
+        assert f"up to 2 generated turns, but rater {name} generates one reply" in str(result.exception)

@@ -96,7 +96,7 @@ def test_a_judge_of_three_texts_is_refused(study: Study) -> None:
     scale = Ranking(texts=3, top="happiest", bottom="least happy")
     dimension = study.dimensions[0].model_copy(update={"scale": scale})
 
-    with pytest.raises(StudyError, match="compares 3 texts"):
+    with pytest.raises(StudyError, match=r"compares 3 texts; .* cannot rank"):
         LocalJudge(JudgeQuestion(dimension), "m")
 
 

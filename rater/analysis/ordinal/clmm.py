@@ -91,22 +91,26 @@ class Component:
     """The difference between each level's effect and β."""
 
     @property
+    def name(self) -> str:
+        """The levels of the factor in words, such as ``raters × concepts``."""
+        return " × ".join(f"{each}s" for each in self.factor.removesuffix("s").split("_"))
+
+    @property
+    def terms_at_0(self) -> tuple[str, ...]:
+        """The terms that are estimated not to vary: the levels, the effects, or both."""
+        both = (("levels", self.intercept_sd), ("effects", self.slope_sd))
+        return tuple(f"the {noun} of {self.name}" for noun, sd in both if sd == 0)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
-        """Estimates on the boundary of the parameter space (a singular fit, in the words of lme4)."""
-        warnings = []
-        of = " × ".join(f"{each}s" for each in self.factor.removesuffix("s").split("_"))
-        for noun, sd in (("levels", self.intercept_sd), ("effects", self.slope_sd)):
-            if sd == 0:
-                warnings.append(
-                    f"the {noun} of {of} are estimated not to differ (a singular fit): "
-                    "the term is kept, with a standard deviation of 0"
-                )
-        if self.correlation is not None and abs(self.correlation) > 1 - 1e-6:
-            warnings.append(
-                f"the levels and effects of {of} are estimated to be perfectly correlated "
-                f"(a singular fit): correlation {self.correlation:.0f}".replace("-", "−")
-            )
-        return tuple(warnings)
+        """A correlation on the boundary of the parameter space (a singular fit, in the words of lme4)."""
+        if self.correlation is None or abs(self.correlation) <= 1 - 1e-6:
+            return ()
+        warning = (
+            f"the levels and effects of {self.name} are estimated to be perfectly correlated "
+            f"(a singular fit): correlation {self.correlation:.0f}"
+        )
+        return (warning.replace("-", "−"),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,6 +329,15 @@ def _invert_information(hessian: Floats, first_scale: int, point: Floats) -> Flo
 
 def _warn(optimum: Optimum, components: tuple[Component, ...], *, is_flat: bool) -> list[str]:
     warnings = [warning for component in components for warning in component.warnings]
+    at_0 = [term for component in components for term in component.terms_at_0]
+    if at_0:
+        named = ", ".join(at_0[:-1]) + " and " * (len(at_0) > 1) + at_0[-1]
+        kept = (
+            "the term is kept, with a standard deviation of 0"
+            if len(at_0) == 1
+            else "these terms are kept, with standard deviations of 0"
+        )
+        warnings.append(f"{named} are estimated not to differ (a singular fit): {kept}")
     if not optimum.is_minimum:
         largest = float(np.abs(optimum.gradient).max())
         warnings.append(
