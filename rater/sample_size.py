@@ -444,9 +444,9 @@ def bound_concept_power(
 ) -> PowerBounds | None:
     """Estimate the power of a study over raters, prompts and concepts, with the sizes of its own booklets.
 
-    None where the claim is not over concepts, the test is not on cell scores, or raters find odd texts. For a claim over raters and
-    concepts alone, prompts are taken as nested in the concepts, which is conservative. Costs twice
-    ``n_simulations`` studies, in closed form.
+    None where the claim is not over concepts, the test is not on cell scores, or raters find odd texts. For a
+    claim over raters and concepts alone, prompts are taken as nested in the concepts, which is conservative.
+    Costs twice ``n_simulations`` studies, in closed form.
 
     Raises:
         StudyError: If the difference is too large for the scale.
