@@ -6,8 +6,11 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from rater.cli.serve import _line, _results
+from rater.store.engine import disposing, writing
+from rater.store.rating.open import create_rating
 from rater.store.rating.studies import Progress, PublishedStudy
 from rater.study.protocol import Protocol
 from rater.study.state import State
@@ -62,6 +65,16 @@ def test_an_invalid_storage_of_rate_limits_is_refused_without_its_password(
     assert refused.returncode == 2
     assert "'mysql://…@host' is not a storage for rate limits" in refused.stderr
     assert "secret" not in refused.stderr
+
+
+def test_a_database_of_another_revision_is_not_served(rating_url: str, tmp_path: Path) -> None:
+    with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    refused = run("serve", "--desk", "--port", "0", "--ratings", rating_url, cwd=tmp_path)
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "is at revision 9999, but this version of rater supports revisions up to" in refused.stderr
 
 
 RATING = ("--ratings", "rating.db")
