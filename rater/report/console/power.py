@@ -72,7 +72,7 @@ def describe_power_bounds(bounds: PowerBounds, points: float, *, unit: str) -> s
         f"the power to detect a difference of {_difference(points, unit=unit)} over raters, prompts and "
         "concepts"
     )
-    if bounds.smaller == bounds.larger:
+    if bounds.smaller == bounds.larger or f"{least.share:.0%}" == f"{most.share:.0%}":
         return f"{of} is {most.share:.0%} ({error})."
     return (
         f"{of} is between {least.share:.0%} and {most.share:.0%} ({error}): the powers of complete studies "
