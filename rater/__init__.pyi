@@ -18,11 +18,14 @@ from .study.arms import XVector as XVector
 from .study.arms import concept_dose_series as concept_dose_series
 from .study.arms import dose_series as dose_series
 from .study.arms import random_control as random_control
+from .study.bonus import Bonus as Bonus
 from .study.composite import Composite as Composite
 from .study.concepts import Concept as Concept
 from .study.conversation import Turn as Turn
 from .study.design import Plan as Plan
 from .study.dimension import Dimension as Dimension
+from .study.endings import Ending as Ending
+from .study.endings import Endings as Endings
 from .study.fields import Item as Item
 from .study.fields import ShownField as ShownField
 from .study.practice_and_checks import AttentionCheck as AttentionCheck
@@ -30,6 +33,7 @@ from .study.practice_and_checks import CheckRule as CheckRule
 from .study.practice_and_checks import Practice as Practice
 from .study.practice_and_checks import ShuffledWords as ShuffledWords
 from .study.questionnaire import Question as Question
+from .study.quota import Quota as Quota
 from .study.scales import BestWorst as BestWorst
 from .study.scales import Choose as Choose
 from .study.scales import Likert as Likert
@@ -46,8 +50,6 @@ from .study.visit import MTURK as MTURK
 from .study.visit import PROLIFIC as PROLIFIC
 from .study.visit import SONA as SONA
 from .study.visit import BlindingQuestion as BlindingQuestion
-from .study.visit import Ending as Ending
-from .study.visit import Endings as Endings
 from .study.visit import Recruitment as Recruitment
 from .study.visit import ScreeningQuestion as ScreeningQuestion
 

@@ -119,6 +119,7 @@ def rating_rows(study_id: int, *, with_identifiers: bool) -> Mapping[str, Own]:
         "answer": rating.Answer.rater_id.in_(mine),
         "guess": rating.Guess.rater_id.in_(mine),
         "comment": rating.Comment.rater_id.in_(mine),
+        "shown_ending": rating.ShownEnding.rater_id.in_(mine),
         "tally": rating.Tally.study_id == study_id,
         "unfilled_parameter": rating.UnfilledParameter.study_id == study_id,
         "event": rating.EventRow.study_id == study_id,

@@ -37,6 +37,7 @@ GRANTS: Mapping[str, tuple[str, ...]] = {
     "answer": ("SELECT", "INSERT"),
     "guess": ("SELECT", "INSERT"),
     "comment": ("SELECT", "INSERT"),
+    "shown_ending": ("SELECT", "INSERT"),
     "tally": ("SELECT", "INSERT", "UPDATE (n)"),
     "unfilled_parameter": ("SELECT", "INSERT", "UPDATE (n, last_at)"),
     "network_count": ("SELECT", "INSERT", "UPDATE (n)", "DELETE"),

@@ -32,6 +32,7 @@ from rater.study.describe import (
     describe_control,
     describe_display,
     describe_doses,
+    describe_places,
     describe_sampling,
     describe_targets,
 )
@@ -368,14 +369,7 @@ def _sample(study: Study) -> Iterator[str]:
         f"The planned sample size is {design.n_raters} raters with one booklet each; each text is rated "
         f"about {design.ratings_per_item:g} times."
     )
-    if study.reassign_after_hours is None:
-        yield "Unfinished booklets are not reassigned."
-        return
-    late = "may still finish it" if study.late_raters == "finish" else "cannot continue"
-    yield (
-        f"After {study.reassign_after_hours:g} hours of inactivity, the whole booklet is reassigned to a new "
-        f"rater; a rater who returns after that {late}. All answers given are analysed."
-    )
+    yield from describe_places(study)
 
 
 def _exclusions(study: Study) -> Iterator[str]:

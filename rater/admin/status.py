@@ -17,10 +17,11 @@ from rater.rendering.shown import visible_text
 from rater.store.engine import disposing, reading, sqlite_path
 from rater.store.log import read_events
 from rater.store.rating.counts import Turned, count_booklets, read_raters, read_tallies
-from rater.store.rating.monitoring import RaterStatus, Watched, rater_status, watch_study
+from rater.store.rating.monitoring import Watched, read_statuses, watch_study
 from rater.store.rating.open import open_rating
 from rater.store.rating.raters import count_invitations
 from rater.store.rating.schema import EventRow
+from rater.store.rating.statuses import RaterStatus
 from rater.store.rating.studies import find_study, get_study, list_studies, read_progress
 from rater.store.sealed import schema
 from rater.store.sealed.completions import KeptCompletion, read_completions
@@ -30,8 +31,6 @@ from rater.store.sealed.studies import find_secrets, get_sealed_study
 from rater.study.arms import Unsteered
 from rater.study.state import State
 from rater.study.study import Study
-
-_STAYED = {RaterStatus.FINISHED, RaterStatus.UNFINISHED}
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Account:
 
 
 def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
-    """Account for the raters of a closed study. Costs six queries.
+    """Account for the raters of a closed study. Costs seven queries.
 
     Raises:
         StateError: the study is not published, or was never closed.
@@ -72,21 +71,21 @@ def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
         n_planned = count_booklets(session, study.id)
         n_declined = read_tallies(session, study.id).get(Turned.DECLINED, 0)
         n_invited = count_invitations(session, study.id).n_made
+        by_rater = read_statuses(session, study, raters, now=now)
     sealed = closings[-1].detail
-    at_closing = [rater_status(rater, now=now, is_over=True) for rater in raters]
-    statuses = Counter(at_closing)
-    n_partial = sum(
-        rater.n_answered > 0
-        for rater, status in zip(raters, at_closing, strict=True)
-        if status is RaterStatus.UNFINISHED
-    )
+    statuses = Counter(by_rater.values())
+    n_partial = sum(rater.n_answered > 0 for rater in raters if by_rater[rater.id] is RaterStatus.UNFINISHED)
     return Account(
         n_planned=n_planned,
         n_came=len(raters),
-        n_finished=statuses[RaterStatus.FINISHED],
+        n_finished=sum(n for status, n in statuses.items() if status.has_finished),
         n_partial=n_partial,
         n_unanswering=statuses[RaterStatus.UNFINISHED] - n_partial,
-        left={status: n for status, n in sorted(statuses.items()) if status not in _STAYED},
+        left={
+            status: n
+            for status, n in sorted(statuses.items())
+            if status.is_gone and status is not RaterStatus.UNFINISHED
+        },
         n_declined=n_declined,
         n_invited=n_invited,
         n_answers=int(str(sealed["n_answers"])),

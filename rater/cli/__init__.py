@@ -22,6 +22,7 @@ from rater.cli.measure import measure
 from rater.cli.model import model
 from rater.cli.options import USER_MISTAKE
 from rater.cli.outputs import prepare_streams
+from rater.cli.participants import free, participants
 from rater.cli.power import power
 from rater.cli.prolific import prolific
 from rater.cli.publish import audit, publish
@@ -82,7 +83,23 @@ _BEFORE = (
     publish,
     register,
 )
-_WHILE = (open_, user, invite, prolific, serve, rate, recover, status, pause, amend, backup, forget, close_)
+_WHILE = (
+    open_,
+    user,
+    invite,
+    prolific,
+    serve,
+    rate,
+    recover,
+    status,
+    participants,
+    free,
+    pause,
+    amend,
+    backup,
+    forget,
+    close_,
+)
 _AFTER = (analyze, export, archive, import_, verify, db, explain)
 for command in (*_BEFORE, *_WHILE, *_AFTER):
     cli.add_command(command)

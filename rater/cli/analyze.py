@@ -193,7 +193,7 @@ def _confirm(workspace: Workspace, study_name: str, *, interim: bool, yes: bool)
         return
     from rater.store.engine import disposing, reading
     from rater.store.rating.counts import read_raters
-    from rater.store.rating.monitoring import RaterStatus, rater_status
+    from rater.store.rating.monitoring import read_statuses
     from rater.store.rating.open import open_rating
     from rater.store.rating.studies import get_study, read_progress
 
@@ -201,12 +201,10 @@ def _confirm(workspace: Workspace, study_name: str, *, interim: bool, yes: bool)
         study = get_study(session, study_name)
         progress = read_progress(session, study.id)
         raters = read_raters(session, study.id)
+        statuses = read_statuses(session, study, raters, now=datetime.now(UTC))
     if study.state.is_unblinded:
         return
-    may_continue = {RaterStatus.UNDER_WAY, RaterStatus.AWAY}
-    n_under_way = sum(
-        rater_status(rater, now=datetime.now(UTC), is_over=False) in may_continue for rater in raters
-    )
+    n_under_way = sum(status.may_continue for status in statuses.values())
     is_are = "is" if n_under_way == 1 else "are"
     under_way = "" if study.state.is_over else f" and {n_under_way} {is_are} under way"
     click.echo(

@@ -34,6 +34,8 @@ class EventKind(StrEnum):
     """The place of a rater was freed, by hand or by a rule other than inactivity."""
     GRANTED = "granted"
     """The role of a user of the desk in this study was set or removed."""
+    LISTED = "listed"
+    """Participants' identifiers were downloaded."""
     REDACTED = "redacted"
     """All data of a rater was deleted."""
     RECOVERED = "recovered"

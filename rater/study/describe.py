@@ -1,6 +1,6 @@
 """Descriptions of arms, sampling and analysis in words, for preregistration and report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rater.study.additions import (
     ActivationAddition,
@@ -23,7 +23,7 @@ from rater.study.arms import (
 )
 from rater.study.concepts import Concept
 from rater.study.label_choice import Choose
-from rater.study.protocol import Reasoning
+from rater.study.protocol import Protocol, Reasoning
 from rater.study.study import Study
 
 _MAX_SHOWN = 60
@@ -178,4 +178,25 @@ def describe_guessing(study: Study) -> str:
     return (
         f"after the last trial, {about}: “{blinding.question}” “{blinding.labels[0]}” is correct for "
         f"{changed}"
+    )
+
+
+def describe_places(protocol: Protocol) -> Iterator[str]:
+    """Yield sentences on the rules by which the booklet of a rater is assigned again."""
+    rule = protocol.check_rule
+    if rule is not None and rule.max_replaced:
+        plural = "s" * (rule.max_failed != 1)
+        yield (
+            f"Raters who finish and fail more than {rule.max_failed} attention check{plural} are "
+            f"replaced, at most {rule.max_replaced} in the study, in the order in which they finished. "
+            "Replacement reads no answer to a rated text. Their answers stay in the data; the exclusion "
+            "criteria below apply."
+        )
+    if protocol.inactive_hours is None:
+        yield "Unfinished booklets are not reassigned."
+        return
+    late = "may still finish it" if protocol.late_raters == "finish" else "cannot continue"
+    yield (
+        f"After {protocol.inactive_hours:g} hours of inactivity, the whole booklet is reassigned to a new "
+        f"rater; a rater who returns after that {late}. All answers given are analysed."
     )

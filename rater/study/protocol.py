@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from rater.errors import nearest
+from rater.study.bonus import Bonus
 from rater.study.conversation import RatedPart
 from rater.study.declaration import (
     Declaration,
@@ -17,13 +18,15 @@ from rater.study.declaration import (
     require_different,
 )
 from rater.study.dimension import OWN_TEXTS, Dimension
+from rater.study.endings import Endings
 from rater.study.fields import ShownField
 from rater.study.label_choice import require_as_many_options
 from rater.study.practice_and_checks import AttentionCheck, CheckRule, Practice
 from rater.study.questionnaire import Question as QuestionnaireQuestion
 from rater.study.questionnaire import When
+from rater.study.quota import Quota, require_quotas
 from rater.study.translation import DimensionTranslation, Language, Translation
-from rater.study.visit import BlindingQuestion, Endings, Recruitment, ScreeningQuestion
+from rater.study.visit import BlindingQuestion, Recruitment, ScreeningQuestion
 
 Revising = Literal["all", "last", "none"]
 Rendering = Literal["plain", "markdown"]
@@ -31,6 +34,9 @@ Reasoning = Literal["hidden", "folded", "shown"]
 Devices = Literal["desktop", "phone"]
 TrialNoun = Literal["text", "pair", "group"]
 """The noun for a trial: one text, a pair of texts, or a group of several."""
+# Recruitment sites time a submission out after one to three hours; later nobody is paid for coming back.
+RECRUITED_INACTIVE_HOURS = 4.0
+"""Default of `Protocol.reassign_after_hours` for a study with `recruitment`."""
 MAX_FINAL_COMMENT = 5_000
 """Characters of the comment at the end; longer ones are cut."""
 
@@ -111,21 +117,25 @@ class Protocol(Declaration):
     debrief_immediately: bool = False
     """Show the debriefing to each rater who finishes, while others still rate. (rater)"""
     endings: Endings = Endings()
-    """Completion codes and redirect URLs for raters who finish, are screened out, decline or stop, or who
-    find the study full, closed or paused. (rater)"""
+    """Completion codes, redirect URLs and texts for raters who finish, are screened out, decline or stop, or
+    who find the study full, closed or paused. (rater)"""
     recruitment: Recruitment | None = None
     """Parameters that a recruitment platform adds to the link. (experimenter)"""
     invited_only: bool = False
     """Admit raters with a personal link only (``rater invite``). (experimenter)"""
     reassign_after_hours: Annotated[float, Field(gt=0, le=10_000)] | None = None
-    """Hours without an answer after which the whole booklet is assigned to a new rater; None for never.
-    (experimenter)"""
+    """Hours without an answer after which the whole booklet is assigned to a new rater; by default 4 if
+    `recruitment` is set, and otherwise never. (experimenter)"""
     late_raters: Literal["finish", "stop"] = "finish"
     """Raters who return after their booklet was reassigned may "finish" it as surplus, or must "stop".
     (experimenter)"""
+    quotas: Annotated[tuple[Quota, ...], Field(max_length=50), InOrder] = ()
+    """Largest numbers of raters by an answer in the questionnaire. (experimenter)"""
     check_rule: CheckRule | None = None
     """Rule by which raters fail the attention checks, and the number of raters who are replaced because of
     it. (experimenter)"""
+    bonus: Bonus | None = None
+    """Rule by which raters are paid a bonus. (experimenter)"""
     language: Language = "en"
     """Language of these texts, as a BCP 47 tag such as ``pt`` or ``pt-BR``. The interface is in this language
     where it is translated, else in English; with `translations` it follows the browser. (rater)"""
@@ -168,6 +178,13 @@ class Protocol(Declaration):
         return self.n_texts == 2
 
     @property
+    def inactive_hours(self) -> float | None:
+        """Hours without an answer after which a booklet is assigned again; None for never."""
+        if self.reassign_after_hours is None and self.recruitment is not None:
+            return RECRUITED_INACTIVE_HOURS
+        return self.reassign_after_hours
+
+    @property
     def finish_is_final(self) -> bool:
         """True if no answer can be changed after the last one, so that no page asks to confirm the end."""
         return self.revising == "none" and self.blinding is None
@@ -185,6 +202,11 @@ class Protocol(Declaration):
     def _questions_differ(self) -> Self:
         names = (each.name for each in self.questionnaire)
         require_different("questionnaire", names, "give each question its own name")
+        return self
+
+    @model_validator(mode="after")
+    def _quotas_are_asked(self) -> Self:
+        require_quotas(self.quotas, self.questionnaire)
         return self
 
     @model_validator(mode="after")
@@ -273,6 +295,18 @@ class Protocol(Declaration):
             self.in_language(language)  # validates the labels against the scales
         return self
 
+    @model_validator(mode="after")
+    def _translated_endings_have_texts(self) -> Self:
+        for language, translation in self.translations.items():
+            for outcome in translation.endings:
+                if self.endings.of(outcome).text is None:
+                    msg = (
+                        f"translations[{language!r}].endings has {outcome.value!r}, but "
+                        f"endings.{outcome.value} has no text of its own to translate"
+                    )
+                    raise ValueError(msg)
+        return self
+
     def in_language(self, language: str) -> "Protocol":
         """Return the protocol in a language; texts without a translation stay as they are."""
         found = next((text for code, text in self.translations.items() if code == language), None)
@@ -286,7 +320,13 @@ class Protocol(Declaration):
             field.model_copy(update={"label": found.shown_fields.get(field.name, field.label)})
             for field in self.shown_fields
         )
-        update = {**texts, "dimensions": dimensions, "shown_fields": shown, "language": language}
+        update = {
+            **texts,
+            "dimensions": dimensions,
+            "shown_fields": shown,
+            "language": language,
+            "endings": self.endings.in_words(found.endings),
+        }
         return self.model_copy(update=update)
 
 

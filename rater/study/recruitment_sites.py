@@ -11,8 +11,9 @@ from decimal import Decimal
 from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
+from rater.study.endings import Ending
 from rater.study.protocol import Protocol
-from rater.study.visit import CLOUDRESEARCH, MTURK, PROLIFIC, SONA, Ending
+from rater.study.visit import CLOUDRESEARCH, MTURK, PROLIFIC, SONA
 
 MIN_FINISHED = 10
 """Raters who must have finished before their median time is compared with the estimate."""

@@ -293,11 +293,6 @@ def _equal_texts(study: Study) -> Iterator[str]:
 def _odd_visits(study: Study) -> Iterator[str]:
     """Warn about settings that block or underpay raters of a recruitment platform."""
     site = study.recruitment
-    if site is not None and study.reassign_after_hours is None:
-        yield (
-            "recruitment is set but reassign_after_hours is not: a rater who drops out keeps their place, so "
-            "the study may never be completed. A value of 2 to 24 suits most studies."
-        )
     if (
         site is not None
         and site.participant_id == MTURK.participant_id

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 from rater.study.declaration import Declaration, InOrder, Label, Name, Question, Text, Title
+from rater.study.endings import Outcome
 from rater.study.fields import FieldName
 from rater.study.practice_and_checks import Practice
 from rater.study.questionnaire import Question as QuestionnaireQuestion
@@ -99,6 +100,8 @@ class Translation(Declaration):
     """Text after the last trial. (rater)"""
     debrief: Text | None = None
     """Debriefing. (rater)"""
+    endings: dict[Outcome, Text] = Field(default_factory=dict)
+    """Texts of endings that have one of their own, by outcome. (rater)"""
     dimensions: dict[Name, DimensionTranslation] = Field(default_factory=dict)
     """Questions and labels, by dimension. (rater)"""
     shown_fields: dict[FieldName, Label] = Field(default_factory=dict)

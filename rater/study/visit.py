@@ -1,21 +1,15 @@
-"""The session around the trials: recruitment, screening, blinding question, leaving, and completion codes."""
+"""The session around the trials: recruitment, screening, blinding question and leaving."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Self
-from urllib.parse import quote, urlsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
-from rater.names import is_template
 from rater.study.declaration import Declaration, InOrder, Label, Question, require_different
 
-_PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_]{0,63})\}")
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 Parameter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
-Code = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
-Url = Annotated[str, StringConstraints(pattern=r"^https://[^\s\"<>\\]{1,1000}$")]
 
 
 class Channel(StrEnum):
@@ -33,11 +27,13 @@ class LeavingReason(StrEnum):
     """They stopped, and their answers are not to be used."""
     SCREENED_OUT = "screened_out"
     FAILED_PRACTICE = "failed_practice"
+    OVER_QUOTA = "over_quota"
+    """Enough raters of their group had taken part."""
 
     @property
     def is_ineligible(self) -> bool:
         """True if the study turned them away; False if they chose to leave."""
-        return self in {LeavingReason.SCREENED_OUT, LeavingReason.FAILED_PRACTICE}
+        return self not in {LeavingReason.STOPPED, LeavingReason.WITHDRAWN}
 
 
 class FreedReason(StrEnum):
@@ -142,90 +138,6 @@ MTURK = Recruitment(participant_id="workerId", other_parameters=("assignmentId",
 """The parameters of Mechanical Turk survey-link HITs; the page of the HIT must add them to the link."""
 SONA = Recruitment(participant_id="survey_code")
 """The parameter of SONA Systems; the address of the ending returns it as {survey_code}, for credit."""
-
-
-class Ending(Declaration):
-    """The end of a session: a completion code, a redirect URL, both or neither."""
-
-    code: Code | None = None
-    """Completion code for the recruitment platform. (rater)"""
-    url: Url | None = None
-    """URL of a button, to which the page also redirects after ten seconds. Declared parameters in braces, as
-    in ``…&survey_code={survey_code}``, are replaced by their values in the link of the rater. (rater)"""
-
-    @property
-    def placeholders(self) -> frozenset[str]:
-        """The parameters in braces in the URL."""
-        return frozenset(_PLACEHOLDER.findall(self.url or ""))
-
-    def address_for(self, identifiers: Mapping[str, str]) -> str | None:
-        """Return the URL for one rater, with their percent-encoded identifiers.
-
-        None if there is no URL, or if an identifier is missing: an incomplete URL would lead to an error page
-        of the recruitment platform.
-        """
-        if self.url is None or not self.placeholders <= identifiers.keys():
-            return None
-        return _PLACEHOLDER.sub(lambda found: quote(identifiers[found[1]], safe=""), self.url)
-
-    @model_validator(mode="after")
-    def _code_is_final(self) -> Self:
-        if self.code is not None and is_template(self.code):
-            msg = f"code {self.code!r} is an unfilled placeholder; valid: the code itself"
-            raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
-    def _address_can_be_filled(self) -> Self:
-        if self.url is None:
-            return self
-        host = urlsplit(_PLACEHOLDER.sub("{}", self.url)).netloc
-        if is_template(host.strip("[]")) or not host:
-            msg = f"url {self.url!r} has no fixed host; valid: an address such as https://example.org/done"
-            raise ValueError(msg)
-        odd = next(_unfilled_parts(_PLACEHOLDER.sub("x", self.url)), None)
-        if odd is not None:
-            msg = (
-                f"url {self.url!r} contains {odd!r}, a placeholder that is never replaced; valid: a "
-                "parameter that `recruitment` declares, in braces, such as {survey_code}"
-            )
-            raise ValueError(msg)
-        return self
-
-
-def _unfilled_parts(url: str) -> Iterator[str]:
-    """Yield the parts of a URL that are placeholders of a template language."""
-    split = urlsplit(url)
-    values = [part.split("=", 1)[-1] for part in split.query.split("&")]
-    for part in (*split.path.split("/"), *values, split.fragment):
-        if part and (is_template(part) or _BAD_ESCAPE.search(part)):
-            yield part
-
-
-class Endings(Declaration):
-    """Completion codes and redirect URLs, by the outcome of a session."""
-
-    finished: Ending = Ending()
-    """For raters who finished. (rater)"""
-    screened_out: Ending = Ending()
-    """For raters who failed the screening or the practice. (rater)"""
-    declined: Ending = Ending()
-    """For raters who did not consent. (rater)"""
-    stopped: Ending = Ending()
-    """For raters who stopped early. (rater)"""
-    full: Ending = Ending()
-    """For raters who arrive when all places are taken. (rater)"""
-    closed: Ending = Ending()
-    """For raters who arrive or return when the study is closed. (rater)"""
-    paused: Ending = Ending()
-    """For raters who arrive or return while the study is paused. (rater)"""
-    late: Ending = Ending()
-    """For raters who return when their booklet was reassigned, if ``late_raters`` is "stop". (rater)"""
-
-    def by_name(self) -> Iterator[tuple[str, Ending]]:
-        """Yield each ending with its name."""
-        for name in type(self).model_fields:
-            yield name, getattr(self, name)
 
 
 class BlindingQuestion(Declaration):

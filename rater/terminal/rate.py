@@ -21,6 +21,7 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.sessions import RaterSession, find_rater_session, new_token
 from rater.store.rating.studies import PublishedStudy, get_study
 from rater.store.rating.trials import Submission, Timing, first_revisable, record_answers, view_trial
+from rater.study.endings import Outcome
 from rater.study.state import State
 from rater.study.visit import Channel, LeavingReason
 from rater.temp_files import write_whole
@@ -149,11 +150,10 @@ class _Rating:
         if rater_session.left_why is not None:
             self.around.say_goodbye(rater_session.left_why)
         elif not rater_session.may_continue(self.study.protocol.late_raters):
-            print_line(
-                self.console,
+            self.around.show_ending(
+                Outcome.LATE,
                 "Your place was given to someone else because you were inactive for too long. Thank you.",
             )
-            self.around.show_ending(self.study.protocol.endings.stopped)
         elif self._prepare(rater_session):
             self._rate_all(rater_session.next_position)
             self._end()
@@ -208,8 +208,7 @@ class _Rating:
             if pressed in ("n", "no", "q"):
                 with writing(self.engine) as session:
                     count_visitor(session, self.study.id, Turned.DECLINED)
-                print_line(self.console, "Nothing is stored. Goodbye.")
-                self.around.show_ending(protocol.endings.declined)
+                self.around.show_ending(Outcome.DECLINED, "Nothing is stored. Goodbye.")
                 return None
             print_line(self.console, "Please press y or n.")
         token = read_token(self.token_file) or keep_token(self.token_file)
@@ -250,6 +249,11 @@ class _Rating:
         if not rater_session.has_read_instructions:
             if protocol.questions("before") and not rater_session.has_answered_before:
                 self.around.ask_about_rater(rater_session, "before")
+                with reading(self.engine) as session:
+                    left_why = self._found(session).left_why
+                if left_why is not None:
+                    self.around.say_goodbye(left_why)
+                    return False
             show_page(self.console, protocol.title, protocol.instructions)
             self.asking.enter("Enter to begin · q quit")
             with writing(self.engine) as session:
@@ -327,7 +331,7 @@ class _Rating:
             show_page(self.console, protocol.title, protocol.thanks)
         if protocol.debrief and (protocol.debrief_immediately or self.study.state.is_over):
             show_markdown(self.console, protocol.debrief)
-        self.around.show_ending(protocol.endings.finished)
+        self.around.show_ending(self.around.outcome_of_finished(rater_session, self.study.id))
 
     def _rate(self, position: int) -> bool:
         """Show one trial and save what is answered; False where the rater goes back instead."""

@@ -10,11 +10,12 @@ from rater.store.engine import reading, writing
 from rater.store.rating import frame, steps
 from rater.store.rating.sessions import RaterSession
 from rater.study.dimension import Dimension
+from rater.study.endings import Outcome
 from rater.study.fields import PROMPT
 from rater.study.practice_and_checks import PRACTICE_ATTEMPTS, Answered, mark
 from rater.study.protocol import Protocol
 from rater.study.questionnaire import When
-from rater.study.visit import BlindingQuestion, Ending, GuessChoice, LeavingReason
+from rater.study.visit import BlindingQuestion, GuessChoice, LeavingReason
 from rater.terminal.console import (
     Prompter,
     print_line,
@@ -57,7 +58,14 @@ class Around:
         questions = self.protocol.questions(when)
         answers = {each.name: self.asking.ask_about_rater(each) for each in questions}
         with writing(self.engine) as session:
-            steps.record_questionnaire(session, rater_session.rater_id, answers, when=when, now=self.now())
+            steps.record_questionnaire(
+                session,
+                rater_session.rater_id,
+                answers,
+                when=when,
+                now=self.now(),
+                quotas=self.protocol.quotas,
+            )
 
     @property
     def trial(self) -> str:
@@ -136,17 +144,30 @@ class Around:
 
     def say_goodbye(self, reason: LeavingReason) -> None:
         """Show the end of the visit of a rater who left early."""
-        endings = self.protocol.endings
-        if reason.is_ineligible:
-            message, ending = "Thank you, but you cannot take part in this study.", endings.screened_out
-        else:
-            message, ending = "You have stopped. What you answered is kept; thank you.", endings.stopped
-        print_line(self.asking.console, message)
-        self.show_ending(ending)
+        usual = (
+            "Thank you, but you cannot take part in this study."
+            if reason.is_ineligible
+            else "You have stopped. What you answered is kept; thank you."
+        )
+        self.show_ending(Outcome.of_leaving(reason), usual)
 
-    def show_ending(self, ending: Ending) -> None:
-        """Show the code and the address of an ending, if the study has them."""
+    def show_ending(self, outcome: Outcome, usual: str | None = None) -> None:
+        """Show the text of an ending, or the usual one, and its code and address, if the study has them."""
+        ending = self.protocol.endings.of(outcome)
+        if ending.text is not None:
+            show_markdown(self.asking.console, ending.text)
+        elif usual is not None:
+            print_line(self.asking.console, usual)
         if ending.code is not None:
             print_line(self.asking.console, f"Your code: {ending.code}")
         if ending.url is not None:
             print_line(self.asking.console, f"Continue at {ending.url}")
+
+    def outcome_of_finished(self, rater_session: RaterSession, study_id: int) -> Outcome:
+        """Return the outcome of a rater who finished: by the study's rule they may have failed the checks."""
+        rule, rater_id = self.protocol.check_rule, rater_session.rater_id
+        if rule is None:
+            return Outcome.FINISHED
+        with reading(self.engine) as session:
+            checks = frame.count_checks(session, study_id, rater_id=rater_id).get(rater_id, (0, 0))
+        return Outcome.FAILED_CHECKS if rule.is_failed(*checks) else Outcome.FINISHED

@@ -71,6 +71,7 @@ def _add_desk(app: Flask) -> None:
         dashboard,
         downloads,
         invitations,
+        participants,
         preview,
         recruit,
         studies,
@@ -78,7 +79,7 @@ def _add_desk(app: Flask) -> None:
     )
 
     preview.init_app(app, create_app)
-    pages = (access, dashboard, downloads, invitations, preview, recruit, studies, texts)
+    pages = (access, dashboard, downloads, invitations, participants, preview, recruit, studies, texts)
     for desk_blueprint in dict.fromkeys(page.blueprint for page in pages):  # the login has one of its own
         app.register_blueprint(desk_blueprint)
 

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from rater.admin.status import Account, GeneratedStudy, Listing
     from rater.store.rating.forget import Known
     from rater.store.rating.monitoring import Watched
+    from rater.store.rating.participants import Participant
+    from rater.store.rating.payment_lists import PaymentLists
     from rater.study.study import Study
+    from rater.study.visit import FreedReason
     from rater.web.rating.recovery_file import Recovered
 
 
@@ -148,6 +151,78 @@ class DataCollection(DatabasePair):
 
         with disposing(open_rating(self.rating_url)) as rating, reading(rating) as session:
             return find_known(session, get_study(session, name).id, rater)
+
+    def participants(self, name: str) -> "Sequence[Participant]":
+        """Return one row for each rater: identifiers, status, code, minutes, checks, flags and comment.
+
+        Raises:
+            StateError: the study is not published.
+        """
+        from rater.store.engine import disposing, reading
+        from rater.store.rating.open import open_rating
+        from rater.store.rating.participants import read_participants
+        from rater.store.rating.studies import get_study
+
+        with disposing(open_rating(self.rating_url)) as rating, reading(rating) as session:
+            study = get_study(session, name)
+            return read_participants(session, study, with_identifiers=True, now=utc_now())
+
+    def payment_lists(self, name: str) -> "PaymentLists":
+        """Return the lists for the recruitment site: whom to approve, reject or return, and bonuses.
+
+        Raises:
+            StateError: the study is not published.
+        """
+        from rater.store.rating.payment_lists import make_payment_lists
+
+        return make_payment_lists(self.participants(name), self.get_published(name).protocol.bonus)
+
+    def write_participants(self, name: str, file: str | Path, *, who: str | None = None) -> int:
+        """Write the participants to a CSV file, record it in the log, and return their number.
+
+        Raises:
+            StateError: the study is not published.
+            OSError: the file cannot be written.
+        """
+        from rater.store.engine import disposing, writing
+        from rater.store.rating.open import open_rating
+        from rater.store.rating.participants import log_list
+        from rater.store.rating.payment_lists import participant_table
+        from rater.tables.write import write_csv_file
+
+        participants, study = self.participants(name), self.get_published(name)
+        table = participant_table(participants, study.protocol)
+        write_csv_file(Path(file), table.columns, table.rows)
+        with disposing(open_rating(self.rating_url)) as rating, writing(rating) as session:
+            log_list(
+                session, study.id, who=user_for_log(who), by="command", n=len(participants), now=utc_now()
+            )
+        return len(participants)
+
+    def free_place(
+        self, name: str, rater: "Known", *, reason: "FreedReason | None" = None, who: str | None = None
+    ) -> str:
+        """Free the place of a rater, so that their booklet is assigned again; return the log's new head.
+
+        Args:
+            name: The study's name.
+            rater: The rater, from `find_rater`.
+            reason: The reason; by default that an experimenter frees it.
+            who: Who frees it, for the log; by default the system's user.
+
+        Raises:
+            StateError: the rater holds no place or has finished, or the study is over.
+        """
+        from rater.store.engine import disposing, writing
+        from rater.store.rating.open import open_rating
+        from rater.store.rating.places import free_place
+        from rater.store.rating.studies import get_study
+        from rater.study.visit import FreedReason
+
+        why = reason or FreedReason.BY_HAND
+        with disposing(open_rating(self.rating_url)) as rating, writing(rating) as session:
+            study_id = get_study(session, name).id
+            return free_place(session, study_id, rater.id, reason=why, by=user_for_log(who), now=utc_now())
 
     def forget(self, name: str, rater: "Known", *, with_ratings: bool = False, who: str | None = None) -> str:
         """Delete a rater's identifiers, or all their data, and return the log's new head.

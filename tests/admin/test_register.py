@@ -22,10 +22,10 @@ from rater.study.arms import (
 )
 from rater.study.composite import Composite
 from rater.study.describe import describe_sampling
-from rater.study.practice_and_checks import Practice
+from rater.study.practice_and_checks import CheckRule, Practice
 from rater.study.questionnaire import Question
 from rater.study.study import Study
-from rater.study.visit import ScreeningQuestion
+from rater.study.visit import PROLIFIC, ScreeningQuestion
 from tests.admin.conftest import NOW
 from tests.verify.tamper import tamper
 
@@ -272,3 +272,20 @@ def test_questions_about_raters_and_moderators_are_registered(
 
     assert "- `field` (before the trials): “What do you study?” (one of “Physics”, “Other”)" in text
     assert "Moderators: `field`." in text
+
+
+def test_the_preregistration_has_the_rules_by_which_raters_are_replaced(
+    published: Study, sealed_url: str, rating_url: str
+) -> None:
+    registrable = read_registrable(sealed_url, rating_url, published.name)
+    update = {
+        "check_rule": CheckRule(max_failed=1, max_replaced=3),
+        "recruitment": PROLIFIC,
+        "reassign_after_hours": None,
+    }
+    changed = replace(registrable, study=published.model_copy(update=update))
+
+    text = " ".join(write_registration(changed, ["The power is 80%."]).split())
+
+    assert "fail more than 1 attention check are replaced, at most 3 in the study" in text
+    assert "After 4 hours of inactivity, the whole booklet is reassigned" in text

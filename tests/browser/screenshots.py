@@ -22,11 +22,12 @@ from rater.store.rating.open import create_rating
 from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.dimension import Dimension
+from rater.study.endings import Ending, Endings
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
 from rater.study.scales import BestWorst, Likert, Number, Pairwise, Ranking, Scale, Slider
 from rater.study.state import State
-from rater.study.visit import BlindingQuestion, Ending, Endings, ScreeningQuestion
+from rater.study.visit import BlindingQuestion, ScreeningQuestion
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 # a picture longer than the window ends the emulation of fingers, so that pages would show their keys

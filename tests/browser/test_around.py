@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from rater.study.endings import Ending, Endings
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
-from rater.study.visit import BlindingQuestion, Ending, Endings, ScreeningQuestion
+from rater.study.visit import BlindingQuestion, ScreeningQuestion
 
 pytestmark = pytest.mark.browser
 

@@ -12,8 +12,9 @@ from rater.store.engine import disposing, writing
 from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Booklet, Identifier, Rater
 from rater.store.rating.studies import get_study
+from rater.study.endings import Ending, Endings
 from rater.study.protocol import Protocol
-from rater.study.visit import PROLIFIC, Channel, Ending, Endings
+from rater.study.visit import PROLIFIC, Channel
 from tests.cli import command
 from tests.prolific.prolific_site import TOKEN, Site, serving
 

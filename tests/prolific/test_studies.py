@@ -20,8 +20,9 @@ from rater.prolific.studies import (
 from rater.store.engine import disposing, reading
 from rater.store.rating.open import open_rating
 from rater.store.rating.studies import get_study
+from rater.study.endings import Ending, Endings
 from rater.study.protocol import Protocol
-from rater.study.visit import PROLIFIC, Ending, Endings
+from rater.study.visit import PROLIFIC
 from tests.prolific.conftest import STUDY_ID
 from tests.prolific.prolific_site import Site
 

@@ -16,8 +16,9 @@ from rater import (
 )
 from rater.study.dimension import Dimension
 from rater.study.practice_and_checks import Practice
+from rater.study.protocol import Protocol
 from rater.study.scales import Likert
-from rater.study.visit import BlindingQuestion, ScreeningQuestion
+from rater.study.visit import PROLIFIC, BlindingQuestion, ScreeningQuestion
 
 Declare = Callable[..., Study]
 
@@ -138,3 +139,15 @@ def test_the_blinding_question_s_own_words_are_true_of_texts_that_no_model_wrote
     words = " ".join((asked.question, *asked.labels, asked.unsure))
 
     assert not re.search("model|chang|inside|steer|machine", words, re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("recruitment", "declared", "hours"),
+    [(None, None, None), (None, 48.0, 48.0), (PROLIFIC, None, 4.0), (PROLIFIC, 24.0, 24.0)],
+)
+def test_a_place_is_kept_for_four_hours_where_a_recruitment_site_is_declared(
+    protocol: Protocol, recruitment: Recruitment | None, declared: float | None, hours: float | None
+) -> None:
+    update = {"recruitment": recruitment, "reassign_after_hours": declared}
+
+    assert protocol.model_copy(update=update).inactive_hours == hours

@@ -2,6 +2,7 @@ from decimal import Decimal
 
 import pytest
 
+from rater.study.endings import Ending, Endings
 from rater.study.protocol import Protocol
 from rater.study.recruitment_sites import (
     Pay,
@@ -20,8 +21,6 @@ from rater.study.visit import (
     MTURK,
     PROLIFIC,
     SONA,
-    Ending,
-    Endings,
     Recruitment,
     ScreeningQuestion,
 )

@@ -199,7 +199,7 @@ PAID = "endings=Endings(finished=Ending(code='DONE')), "
     [
         ("reassign_after_hours=None", []),
         (f"{PAID}recruitment=PROLIFIC, reassign_after_hours=4", []),
-        (f"{PAID}recruitment=PROLIFIC", ["recruitment is set but reassign_after_hours is not"]),
+        (f"{PAID}recruitment=PROLIFIC", []),
         (
             "recruitment=CLOUDRESEARCH, reassign_after_hours=4",
             ["recruitment is set but endings.finished has"],

@@ -13,12 +13,13 @@ from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert
 from rater.store.rating.schema import Comment, QuestionnaireAnswer, Rater, Tally
 from rater.store.rating.studies import PublishedStudy, get_study, move_study
 from rater.study.dimension import Dimension
+from rater.study.endings import Ending, Endings
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
 from rater.study.questionnaire import Question
 from rater.study.scales import Likert, Number, Pairwise, Scale, Slider
 from rater.study.state import State
-from rater.study.visit import BlindingQuestion, Ending, Endings, Recruitment, ScreeningQuestion
+from rater.study.visit import BlindingQuestion, Recruitment, ScreeningQuestion
 from tests.terminal.conftest import NOW, Publish, Rate
 
 HALVES = Slider(low="none", high="all", step=0.5)

@@ -16,10 +16,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from rater.study.dimension import Dimension
+from rater.study.endings import Ending, Endings
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
 from rater.study.scales import Likert, Number, Slider
-from rater.study.visit import PROLIFIC, BlindingQuestion, Ending, Endings, ScreeningQuestion
+from rater.study.visit import PROLIFIC, BlindingQuestion, ScreeningQuestion
 from rater.web.app import create_app
 from rater.web.settings import WebSettings, running
 

@@ -16,13 +16,14 @@ from rater.store.engine import writing
 from rater.store.rating.publication import NewTrial
 from rater.store.rating.studies import move_study
 from rater.study.dimension import Dimension
+from rater.study.endings import Ending, Endings
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
 from rater.study.questionnaire import Question
 from rater.study.scales import Likert, Number, Pairwise, Slider
 from rater.study.state import State
 from rater.study.translation import Language
-from rater.study.visit import PROLIFIC, BlindingQuestion, Ending, Endings, ScreeningQuestion
+from rater.study.visit import PROLIFIC, BlindingQuestion, ScreeningQuestion
 from rater.web import language
 
 Publish = Callable[..., str]

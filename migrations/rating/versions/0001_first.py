@@ -292,7 +292,7 @@ def upgrade() -> None:
             "left_why",
             sa.String(),
             nullable=True,
-            comment="Reason for leaving: stopped, withdrawn, screened_out or failed_practice.",
+            comment="Reason for leaving: stopped, withdrawn, screened_out, failed_practice or over_quota.",
         ),
         sa.Column(
             "replaced_at",
@@ -317,7 +317,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("channel IN ('web', 'terminal')", name=op.f("rater_channel_is_known")),
         sa.CheckConstraint(
-            "left_why IN ('stopped', 'withdrawn', 'screened_out', 'failed_practice')",
+            "left_why IN ('stopped', 'withdrawn', 'screened_out', 'failed_practice', 'over_quota')",
             name=op.f("rater_reason_is_known"),
         ),
         sa.CheckConstraint("(left_at IS NULL) = (left_why IS NULL)", name=op.f("rater_left_for_a_reason")),
@@ -574,6 +574,27 @@ def upgrade() -> None:
     )
     op.create_index(op.f("token_by_rater_id"), "token", ["rater_id"], unique=False)
     op.create_table(
+        "shown_ending",
+        sa.Column("rater_id", sa.String(), nullable=False, comment="The rater."),
+        sa.Column("outcome", sa.String(), nullable=False, comment="The outcome whose ending was shown."),
+        sa.Column(
+            "code",
+            sa.String(),
+            nullable=True,
+            comment="The completion code; empty if the ending has none.",
+        ),
+        sa.Column(
+            "shown_at",
+            sa.DateTime(),
+            nullable=False,
+            comment="Time at which it was first shown, in UTC.",
+        ),
+        sa.ForeignKeyConstraint(
+            ["rater_id"], ["rater.id"], name=op.f("shown_ending_refers_to_rater_by_rater_id")
+        ),
+        sa.PrimaryKeyConstraint("rater_id", "outcome", name=op.f("shown_ending_key")),
+    )
+    op.create_table(
         "desk_user",
         sa.Column("id", sa.Integer(), nullable=False, comment="Row number."),
         sa.Column("name", sa.String(), nullable=False, comment="Login name."),
@@ -741,6 +762,7 @@ def downgrade() -> None:
     op.drop_table("desk_user")
     op.drop_index(op.f("token_by_rater_id"), table_name="token")
     op.drop_table("token")
+    op.drop_table("shown_ending")
     op.drop_table("questionnaire_answer")
     op.drop_index(op.f("invitation_by_study_id"), table_name="invitation")
     op.drop_table("invitation")

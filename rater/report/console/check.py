@@ -125,10 +125,18 @@ def _forecast_lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
             if expected.n_tokens
             else []
         ),
-        ("booklets", f"{expected.n_booklets:,}, one per planned rater"),
+        ("booklets", f"{expected.n_booklets:,}, one per planned rater{_describe_reassignment(study)}"),
         ("trials", f"{trials}; each completion is rated {expected.ratings_per_completion:.1f} times"),
         ("duration", f"about {duration}, from consent to the last page{stated}"),
     ]
+
+
+def _describe_reassignment(study: Study) -> str:
+    hours = study.inactive_hours
+    if hours is None:
+        return ""
+    default = "; by default, since recruitment is set" if study.reassign_after_hours is None else ""
+    return f"; assigned again after {hours:g} hours without an answer{default}"
 
 
 def _describe_fields(study: Study) -> str:

@@ -11,10 +11,14 @@ from sqlalchemy import case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from rater.store.rating.frame import has_answered_first_text, has_not_withdrawn
+from rater.store.rating.frame import (
+    has_answered_first_text,
+    has_finished_booklet,
+    has_not_withdrawn,
+)
 from rater.store.rating.schema import Answer, Booklet, Comment, Guess, Item, Rater, Tally, TrialTextRow
 from rater.study.trial_times import Pace, TrialTime, pace_of
-from rater.study.visit import GuessChoice, LeavingReason
+from rater.study.visit import FreedReason, GuessChoice, LeavingReason
 
 
 class Turned(StrEnum):
@@ -91,6 +95,7 @@ class RaterProgress:
     left_at: datetime | None
     left_why: LeavingReason | None
     replaced_at: datetime | None
+    replaced_why: FreedReason | None
     last_at: datetime | None
     """When they last answered."""
 
@@ -145,6 +150,7 @@ def read_raters(session: Session, study_id: int) -> list[RaterProgress]:
             left_at=rater.left_at,
             left_why=rater.left_why,
             replaced_at=rater.replaced_at,
+            replaced_why=rater.replaced_why,
             last_at=last_at,
         )
         for rater, n_trials, n_answered, last_at in rows
@@ -155,9 +161,11 @@ def read_progress_by_study(session: Session) -> Mapping[int, StudyProgress]:
     """Read the progress of all studies, by study id. Costs two queries; no answer is read."""
     booklets = session.execute(select(Booklet.study_id, func.count()).group_by(Booklet.study_id))
     raters = session.execute(
-        select(Rater.study_id, func.count(Rater.finished_at), func.max(Rater.consented_at)).group_by(
-            Rater.study_id
-        )
+        select(
+            Rater.study_id,
+            func.count(case((has_finished_booklet(), 1))),
+            func.max(Rater.consented_at),
+        ).group_by(Rater.study_id)
     )
     n_booklets = {study_id: n for study_id, n in booklets}  # noqa: C416 (mypy does not accept rows as pairs)
     came = {study_id: (n_finished, last_at) for study_id, n_finished, last_at in raters}

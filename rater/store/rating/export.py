@@ -34,6 +34,7 @@ from rater.store.rating.schema import (
     QuestionnaireAnswer,
     Rater,
 )
+from rater.store.rating.statuses import RaterStatus
 from rater.store.rating.studies import PublishedStudy
 from rater.study.label_choice import Choose
 from rater.study.protocol import Protocol
@@ -229,7 +230,7 @@ _COUNTED = {
     name: Meaning(text, "experimenter")
     for name, text in {
         "is_surplus": "Whether they finished a booklet after it could be assigned again.",
-        "status": "Finished, under way, away (no answer for an hour), or how they left.",
+        "status": "Finished, failed checks, surplus, under way, silent (40 minutes), or how they left.",
         "n_rated": "How many trials they answered.",
         "n_texts": "How many trials their booklet has.",
         "seconds_a_text": "Median time for a trial in s: in view, or else between answers.",
@@ -298,9 +299,7 @@ def read_rater_table(session: Session, study: PublishedStudy, *, now: datetime) 
         own = watched[rater.id]
         seconds = own.seconds_a_text
         counted = (
-            rater.replaced_at is not None
-            and rater.finished_at is not None
-            and rater.finished_at > rater.replaced_at,
+            own.status is RaterStatus.SURPLUS,
             own.status.value,
             own.n_answered,
             own.n_trials,

@@ -26,12 +26,13 @@ from rater.store.rating.schema import (
     Invitation,
     QuestionnaireAnswer,
     Rater,
+    ShownEnding,
     StudyRow,
     Token,
 )
 
 MIN_PREFIX = 6
-OF_A_RATER = (Answer, Guess, Comment, QuestionnaireAnswer, Identifier, Token)
+OF_A_RATER = (Answer, Guess, Comment, QuestionnaireAnswer, Identifier, ShownEnding, Token)
 """The tables with rows of a rater, which is held against the schema by a test."""
 
 

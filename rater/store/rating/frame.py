@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from rater.store.rating.schema import (
@@ -19,7 +19,7 @@ from rater.store.rating.schema import (
 )
 from rater.study.fields import Fields, read_fields
 from rater.study.questionnaire import Given, read_given
-from rater.study.visit import GuessChoice, LeavingReason
+from rater.study.visit import FreedReason, GuessChoice, LeavingReason
 
 ABOUT_ALL = 0
 """The position under which a guess about all texts together is stored."""
@@ -311,6 +311,16 @@ def has_not_withdrawn() -> ColumnElement[bool]:
     return Rater.left_why.is_distinct_from(LeavingReason.WITHDRAWN)
 
 
+def has_finished_booklet() -> ColumnElement[bool]:
+    """Match raters who finished, unless they withdrew or the recruitment site then freed their place."""
+    is_counted = or_(
+        Rater.replaced_at.is_(None),
+        Rater.replaced_why == FreedReason.FAILED_CHECKS,
+        Rater.finished_at > Rater.replaced_at,
+    )
+    return and_(Rater.finished_at.is_not(None), Rater.left_at.is_(None), is_counted)
+
+
 def has_answered_first_text() -> ColumnElement[bool]:
     """Match answers with the text in the first place of their trial: one row for each answer."""
     return and_(
@@ -320,18 +330,20 @@ def has_answered_first_text() -> ColumnElement[bool]:
     )
 
 
-def count_checks(session: Session, study_id: int) -> dict[str, tuple[int, int]]:
-    """Count the attention checks that each rater answered, and those of them passed. Costs one query."""
-    checks = _read_checks(session, study_id)
+def count_checks(
+    session: Session, study_id: int, *, rater_id: str | None = None
+) -> dict[str, tuple[int, int]]:
+    """Count the attention checks that each rater, or one, answered, and those passed. Costs one query."""
+    checks = _read_checks(session, study_id, rater_id)
     return {rater_id: (len(passed), sum(passed.values())) for rater_id, passed in checks.items()}
 
 
-def _read_checks(session: Session, study_id: int) -> dict[str, dict[int, bool]]:
+def _read_checks(session: Session, study_id: int, rater_id: str | None) -> dict[str, dict[int, bool]]:
     """Return for each rater's attention checks, by position, whether it was passed."""
     passes = Answer.value.is_not(None) & Answer.value.between(
         AttentionCheckRow.lowest, AttentionCheckRow.highest
     )
-    rows = session.execute(
+    query = (
         select(Answer.rater_id, Answer.position, passes)
         .join(Rater, Rater.id == Answer.rater_id)
         .join(TrialTextRow, has_answered_first_text())
@@ -344,9 +356,11 @@ def _read_checks(session: Session, study_id: int) -> dict[str, dict[int, bool]]:
         )
         .where(Rater.study_id == study_id, ~_newer())
     )
+    if rater_id is not None:
+        query = query.where(Rater.id == rater_id)
     found: dict[str, dict[int, bool]] = {}
-    for rater_id, position, is_passed in rows:
-        own = found.setdefault(rater_id, {})
+    for rater, position, is_passed in session.execute(query):
+        own = found.setdefault(rater, {})
         own[position] = own.get(position, True) and bool(is_passed)
     return found
 

@@ -1,8 +1,8 @@
 """Masked monitoring of a running study for the desk and `rater status`: counts and times."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from statistics import fmean, median
 
 from sqlalchemy import func, select
@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from rater.rendering.shown import visible_whole
 from rater.store.rating.counts import (
-    RaterConduct,
     RaterProgress,
     count_answers_since,
     count_booklets,
@@ -20,14 +19,14 @@ from rater.store.rating.counts import (
     read_raters,
     read_tallies,
 )
-from rater.store.rating.frame import read_visits
+from rater.store.rating.frame import count_checks
 from rater.store.rating.raters import Offer, read_usual_offer
 from rater.store.rating.schema import Answer, EventRow, Item, Rater
+from rater.store.rating.statuses import RaterStatus, explain_flags, rater_status
 from rater.store.rating.studies import PublishedStudy
 from rater.study.duration import stated_minutes
 from rater.study.state import State
 from rater.study.trial_times import gaps_between
-from rater.study.visit import LeavingReason
 
 
 def read_seconds_per_text(session: Session, rater_id: str) -> float | None:
@@ -66,43 +65,9 @@ def seconds_between(times: list[datetime]) -> float | None:
     return median(gaps) if gaps else None
 
 
-LEFT_AFTER = timedelta(hours=1)
-"""A rater who has not finished or answered for this time counts as gone; they may come back."""
 PACE_OVER = timedelta(hours=24)
 _MIN_PACE_TIME = timedelta(minutes=30)
 """A shorter time does not predict how long the rest will take."""
-_QUICK_SHARE = 1 / 3
-_MIN_ANSWERS_FOR_SAME = 10
-
-
-class RaterStatus(StrEnum):
-    """The progress of a rater."""
-
-    FINISHED = "finished"
-    UNDER_WAY = "under way"
-    AWAY = "away"
-    """They have not answered for an hour, and may come back."""
-    UNFINISHED = "unfinished"
-    """The study was over before they finished."""
-    STOPPED = "stopped"
-    WITHDRAWN = "withdrawn"
-    SCREENED_OUT = "screened out"
-    FAILED_PRACTICE = "failed the practice"
-    REPLACED = "replaced"
-    """Their booklet was assigned again because they were inactive too long."""
-
-    @property
-    def is_gone(self) -> bool:
-        """True if they neither finished nor are rating now."""
-        return self not in {RaterStatus.FINISHED, RaterStatus.UNDER_WAY}
-
-
-_LEFT = {
-    LeavingReason.STOPPED: RaterStatus.STOPPED,
-    LeavingReason.WITHDRAWN: RaterStatus.WITHDRAWN,
-    LeavingReason.SCREENED_OUT: RaterStatus.SCREENED_OUT,
-    LeavingReason.FAILED_PRACTICE: RaterStatus.FAILED_PRACTICE,
-}
 
 
 @dataclass(frozen=True)
@@ -118,7 +83,7 @@ class Watched:
     n_under_way: int
     """0 once the study is closed."""
     n_left: int
-    """Raters who have not finished and not answered for an hour, or have left for good; once the study is
+    """Raters who have not finished and not answered for 40 minutes, or have left for good; once the study is
     closed, all who have not finished."""
     n_answers: int
     n_answers_last_day: int
@@ -148,21 +113,27 @@ class WatchedRater:
     status: RaterStatus
     n_answered: int
     n_trials: int
+    last_at: datetime | None
+    """When they last answered; None before the first answer."""
     seconds_a_text: float | None
     n_checks_passed: int
     n_checks: int
-    flags: tuple[str, ...]
-    """Unusual answering; it excludes nobody."""
+    flags: Mapping[str, str]
+    """Unusual answering, with the numbers that show it; it excludes nobody."""
 
 
 def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Watched:
-    """Read the progress of a study. Costs nine queries, whatever its size."""
+    """Read the progress of a study. Costs ten queries, whatever its size."""
     raters = read_raters(session, study.id)
     n_answers, n_recent_answers = count_answers_since(session, study.id, now - PACE_OVER)
     n_booklets = count_booklets(session, study.id)
-    statuses = [rater_status(rater, now=now, is_over=study.state.is_over) for rater in raters]
-    gone = [r for r, at in zip(raters, statuses, strict=True) if at.is_gone]
-    finished = [(rater.consented_at, rater.finished_at) for rater in raters if rater.finished_at is not None]
+    statuses = read_statuses(session, study, raters, now=now)
+    gone = [rater for rater in raters if statuses[rater.id].is_gone]
+    finished = [
+        (rater.consented_at, rater.finished_at)
+        for rater in raters
+        if rater.finished_at is not None and statuses[rater.id].has_finished
+    ]
     n_recent = sum(now - at <= PACE_OVER for _, at in finished)
     over = min(PACE_OVER, now - (_first_opened_at(session, study) or study.published_at))
     has_pace = study.state is State.OPEN and over >= _MIN_PACE_TIME and n_recent > 0
@@ -175,7 +146,7 @@ def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Wa
         published_at=study.published_at,
         n_booklets=n_booklets,
         n_finished=len(finished),
-        n_under_way=statuses.count(RaterStatus.UNDER_WAY),
+        n_under_way=list(statuses.values()).count(RaterStatus.UNDER_WAY),
         n_left=len(gone),
         n_answers=n_answers,
         n_answers_last_day=n_recent_answers,
@@ -222,48 +193,41 @@ def _first_opened_at(session: Session, study: PublishedStudy) -> datetime | None
     )
 
 
+def read_statuses(
+    session: Session, study: PublishedStudy, raters: Sequence[RaterProgress], *, now: datetime
+) -> dict[str, RaterStatus]:
+    """Derive the status of each rater. Costs a query."""
+    rule, is_over = study.protocol.check_rule, study.state.is_over
+    checks = count_checks(session, study.id)
+    return {
+        rater.id: rater_status(
+            rater, now=now, is_over=is_over, checks=checks.get(rater.id, (0, 0)), rule=rule
+        )
+        for rater in raters
+    }
+
+
 def watch_raters(session: Session, study: PublishedStudy, *, now: datetime) -> list[WatchedRater]:
     """Read the progress of each rater, in the order in which they came. Costs four queries."""
     conduct = read_conduct(session, study.id)
-    visits = {visit.rater_id: visit for visit in read_visits(session, study.id)}
+    checks, rule = count_checks(session, study.id), study.protocol.check_rule
     watched = []
     for rater in read_raters(session, study.id):
-        own = conduct.get(rater.id)
+        own, own_checks = conduct.get(rater.id), checks.get(rater.id, (0, 0))
         watched.append(
             WatchedRater(
                 id=rater.id,
                 consented_at=rater.consented_at,
-                status=rater_status(rater, now=now, is_over=study.state.is_over),
+                status=rater_status(
+                    rater, now=now, is_over=study.state.is_over, checks=own_checks, rule=rule
+                ),
                 n_answered=rater.n_answered,
                 n_trials=rater.n_trials,
+                last_at=rater.last_at,
                 seconds_a_text=own.seconds_a_text if own else None,
-                n_checks_passed=visits[rater.id].n_passed,
-                n_checks=visits[rater.id].n_checks,
-                flags=flags(own) if own else (),
+                n_checks_passed=own_checks[1],
+                n_checks=own_checks[0],
+                flags=explain_flags(own) if own else {},
             )
         )
     return watched
-
-
-def rater_status(rater: RaterProgress, *, now: datetime, is_over: bool) -> RaterStatus:
-    """Return the status of a rater; is_over states whether the study is over."""
-    if rater.finished_at is not None:
-        return RaterStatus.FINISHED
-    if rater.left_why is not None:
-        return _LEFT[rater.left_why]
-    if rater.replaced_at is not None:
-        return RaterStatus.REPLACED
-    if is_over:
-        return RaterStatus.UNFINISHED
-    is_away = now - (rater.last_at or rater.consented_at) > LEFT_AFTER
-    return RaterStatus.AWAY if is_away else RaterStatus.UNDER_WAY
-
-
-def flags(conduct: RaterConduct) -> tuple[str, ...]:
-    """Return what is unusual in a rater's answering: too fast, or always the same."""
-    unusual = []
-    if conduct.n_timed and conduct.n_quick / conduct.n_timed > _QUICK_SHARE:
-        unusual.append("very fast")
-    if conduct.n_judged >= _MIN_ANSWERS_FOR_SAME and conduct.n_values == 1:
-        unusual.append("always the same")
-    return tuple(unusual)

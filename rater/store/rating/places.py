@@ -45,7 +45,7 @@ class Limits:
     @classmethod
     def of(cls, protocol: Protocol, now: datetime) -> "Limits":
         """Read the rule from a study's protocol."""
-        return cls(now, protocol.reassign_after_hours, protocol.check_rule, protocol.finish_is_final)
+        return cls(now, protocol.inactive_hours, protocol.check_rule, protocol.finish_is_final)
 
 
 def has_free_booklet(session: Session, study_id: int, limits: Limits) -> bool:

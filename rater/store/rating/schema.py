@@ -50,6 +50,7 @@ __all__ = [
     "QuestionnaireAnswer",
     "Rater",
     "RatingBase",
+    "ShownEnding",
     "StudyRole",
     "StudyRow",
     "Tally",
@@ -253,7 +254,7 @@ class Rater(RatingBase):
         CheckConstraint("channel IN ('web', 'terminal')", name="rater_channel_is_known"),
         CheckConstraint("(left_at IS NULL) = (left_why IS NULL)", name="rater_left_for_a_reason"),
         CheckConstraint(
-            "left_why IN ('stopped', 'withdrawn', 'screened_out', 'failed_practice')",
+            "left_why IN ('stopped', 'withdrawn', 'screened_out', 'failed_practice', 'over_quota')",
             name="rater_reason_is_known",
         ),
         CheckConstraint(
@@ -304,7 +305,7 @@ class Rater(RatingBase):
         "Time at which the rater left the study before its end, in UTC.", UtcDateTime
     )
     left_why: Mapped[LeavingReason | None] = column(
-        "Reason for leaving: stopped, withdrawn, screened_out or failed_practice.",
+        "Reason for leaving: stopped, withdrawn, screened_out, failed_practice or over_quota.",
         EnumColumn(tuple(LeavingReason), "reason for leaving"),
     )
     replaced_at: Mapped[datetime | None] = column(
@@ -448,6 +449,17 @@ class Comment(RatingBase):
     text: Mapped[str] = column("The comment.")
 
 
+class ShownEnding(RatingBase):
+    """The ending that a rater was shown, with the completion code of that time."""
+
+    __tablename__ = "shown_ending"
+
+    rater_id: Mapped[str] = column("The rater.", ForeignKey("rater.id"), primary_key=True)
+    outcome: Mapped[str] = column("The outcome whose ending was shown.", primary_key=True)
+    code: Mapped[str | None] = column("The completion code; empty if the ending has none.", seen_by="rater")
+    shown_at: Mapped[datetime] = column("Time at which it was first shown, in UTC.", UtcDateTime)
+
+
 class EventRow(EventColumns, RatingBase):
     """The study's hash-chained audit log."""
 
@@ -459,6 +471,7 @@ class EventRow(EventColumns, RatingBase):
             EventKind.FORGOTTEN,
             EventKind.FREED,
             EventKind.GRANTED,
+            EventKind.LISTED,
             EventKind.LOOK,
             EventKind.RECOVERED,
             EventKind.REDACTED,

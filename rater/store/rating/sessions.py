@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from rater.store.rating.schema import Answer, Booklet, DeskSession, Rater, StudyRow, Token
 from rater.store.rating.studies import STUDY_COLUMNS, PublishedStudy, published_of
-from rater.study.visit import LeavingReason
+from rater.study.visit import FreedReason, LeavingReason
 
 LateRaters = Literal["finish", "stop"]
 
@@ -41,7 +41,7 @@ SITTING_COLUMNS = (
     Rater.questions_after_at.is_not(None),
     Rater.commented_at.is_not(None),
     Rater.left_why,
-    Rater.replaced_at.is_not(None),
+    Rater.replaced_why,
 )
 """The columns of a `RaterSession`."""
 # Built once: building the statements of every rating takes longer than SQLite takes to run them.
@@ -85,8 +85,13 @@ class RaterSession:
     """True if they left the page for a final comment."""
     left_why: LeavingReason | None
     """The reason why they left for good before the end; None if they did not."""
-    is_replaced: bool
-    """True if their booklet was assigned again because they were inactive too long."""
+    replaced_why: FreedReason | None
+    """The reason why their place was freed, so that their booklet is assigned again; None if it was not."""
+
+    @property
+    def is_replaced(self) -> bool:
+        """True if their place was freed."""
+        return self.replaced_why is not None
 
     @property
     def next_position(self) -> int:
@@ -94,7 +99,7 @@ class RaterSession:
         return self.n_answered + 1
 
     def may_continue(self, late_raters: LateRaters) -> bool:
-        """Return whether the visit continues: they did not leave, and were not inactive too long."""
+        """Return whether the visit continues: they did not leave, and may finish."""
         return self.left_why is None and (
             not self.is_replaced or self.has_finished or late_raters == "finish"
         )

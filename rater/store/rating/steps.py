@@ -4,15 +4,26 @@ Each step is recorded once, in a study that is open; each costs two queries and 
 transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from rater.errors import ClosedError, StateError
-from rater.store.rating.schema import Comment, Guess, QuestionnaireAnswer, Rater, StudyRow, TrialRow
+from rater.store.rating.quotas import find_full_quota
+from rater.store.rating.schema import (
+    Comment,
+    Guess,
+    QuestionnaireAnswer,
+    Rater,
+    ShownEnding,
+    StudyRow,
+    TrialRow,
+)
 from rater.study.questionnaire import Given, When, write_given
+from rater.study.quota import Quota
 from rater.study.state import State
 from rater.study.visit import GuessChoice, LeavingReason
 
@@ -24,9 +35,17 @@ def pass_screening(session: Session, rater_id: str, *, now: datetime) -> None:
 
 
 def record_questionnaire(
-    session: Session, rater_id: str, answers: Mapping[str, Given | None], *, when: When, now: datetime
+    session: Session,
+    rater_id: str,
+    answers: Mapping[str, Given | None],
+    *,
+    when: When,
+    now: datetime,
+    quotas: Sequence[Quota] = (),
 ) -> None:
     """Store the answers to the questions about a rater, None for declined ones; the first submission counts.
+
+    A rater whose answer belongs to a full quota leaves, and the answers are not stored.
 
     Raises:
         StateError: the questions follow the trials, and there are trials left.
@@ -36,6 +55,9 @@ def record_questionnaire(
         msg = "There are texts left to rate first."
         raise StateError(msg)
     if (rater.questions_before_at if when == "before" else rater.questions_after_at) is not None:
+        return
+    if when == "before" and find_full_quota(session, rater.study_id, answers, quotas) is not None:
+        rater.left_at, rater.left_why = now, LeavingReason.OVER_QUOTA
         return
     if when == "before":
         rater.questions_before_at = now
@@ -121,6 +143,18 @@ def leave(session: Session, rater_id: str, *, why: LeavingReason, now: datetime)
     rater = _get_active(session, rater_id)
     if rater.left_at is None:
         rater.left_at, rater.left_why = now, why
+
+
+def note_ending(session: Session, rater_id: str, outcome: str, code: str | None, *, now: datetime) -> None:
+    """Record the ending that a rater is shown, the first time. Costs one insert."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    row = dialect.insert(ShownEnding).values(rater_id=rater_id, outcome=outcome, code=code, shown_at=now)
+    session.execute(row.on_conflict_do_nothing())
+
+
+def has_seen_ending(session: Session, rater_id: str, outcome: str) -> bool:
+    """Return whether a rater was shown an ending before. Costs one query."""
+    return session.get(ShownEnding, (rater_id, outcome)) is not None
 
 
 def _get_active(session: Session, rater_id: str) -> Rater:

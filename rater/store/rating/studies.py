@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from rater.errors import StateError, nearest
 from rater.store.log import append_event
 from rater.store.rating.digests import digest_collected
+from rater.store.rating.frame import has_finished_booklet
 from rater.store.rating.networks import forget_networks
 from rater.store.rating.schema import Amendment, Answer, Booklet, EventRow, Item, Rater, StudyRow
 from rater.study.protocol import Protocol
@@ -164,7 +165,7 @@ def read_progress(session: Session, study_id: int) -> Progress:
     counts = [
         select(Booklet.id).where(Booklet.study_id == study_id),
         mine,
-        mine.where(Rater.finished_at.is_not(None)),
+        mine.where(has_finished_booklet()),
         answered,
     ]
     return Progress(*(session.scalar(select(func.count()).select_from(q.subquery())) or 0 for q in counts))

@@ -17,9 +17,10 @@ from rater.store.engine import reading
 from rater.store.log import read_events
 from rater.store.rating import counts
 from rater.store.rating.counts import Turned, read_tallies
-from rater.store.rating.monitoring import RaterStatus, Watched, WatchedRater, watch_raters, watch_study
+from rater.store.rating.monitoring import Watched, WatchedRater, watch_raters, watch_study
 from rater.store.rating.raters import count_invitations
 from rater.store.rating.schema import EventRow
+from rater.store.rating.statuses import RaterStatus
 from rater.store.rating.studies import PublishedStudy
 from rater.study.state import State
 from rater.study.visit import GuessChoice
@@ -159,7 +160,7 @@ class Overview:
             self.numbers,
             sorted(self.tallies.items()),
             self.n_invited,
-            [(rater.id, rater.status, rater.n_answered, rater.flags) for rater in self.raters],
+            [(rater.id, rater.status, rater.n_answered, *rater.flags) for rater in self.raters],
         ]
         return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
 
@@ -272,7 +273,7 @@ def _steps(seen: Overview) -> tuple[LifecycleStep, ...]:
     n_finished = seen.watched.n_finished
     gone = Counter(rater.status for rater in raters if rater.status.is_gone)
     waiting: dict[RaterStatus, str] = {
-        RaterStatus.AWAY: "away for over an hour",
+        RaterStatus.SILENT: "silent for over 40 minutes",
         RaterStatus.UNFINISHED: "unfinished",
     }
     left = ", ".join(f"{n} {at}" for at, n in sorted(gone.items()) if at not in waiting)

@@ -129,7 +129,7 @@ class _Column(NamedTuple):
 
 # flags and checks first: a phone shows no more than three columns
 _COLUMNS = {
-    "flags": _Column("Flags", lambda rater: (-len(rater.flags), rater.flags), is_number=False),
+    "flags": _Column("Flags", lambda rater: (-len(rater.flags), tuple(rater.flags)), is_number=False),
     "checks": _Column(
         "Checks passed", lambda rater: (rater.n_checks_passed - rater.n_checks,), is_number=True
     ),

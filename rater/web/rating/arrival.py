@@ -20,13 +20,14 @@ from rater.store.rating.monitoring import with_shown_length
 from rater.store.rating.raters import Offer
 from rater.store.rating.studies import read_protocol_at
 from rater.study.duration import stated_minutes
+from rater.study.endings import Outcome
 from rater.study.protocol import Protocol, TrialNoun
 from rater.web import language, rate_limits, security
 from rater.web.markdown import render_markdown
 from rater.web.rating import flow, forms, notices
 from rater.web.rating.ending import EndedPage
 from rater.web.rating.flow import Place, Visit, blueprint, read_visit
-from rater.web.rating.page import Page, frame_of, render, way_out
+from rater.web.rating.page import Page, frame_of, own_words, render, way_out
 from rater.web.rating.request_context import ARRIVAL_PREFIX, find_newcomer, write_arrival
 from rater.web.settings import running
 
@@ -312,7 +313,8 @@ def declined(slug: str) -> str:
             frame=frame_of(visit),
             title=visit.protocol.title,
             paragraphs=notices.declined(),
-            way=way_out(visit, visit.protocol.endings.declined),
+            own_words=own_words(visit, Outcome.DECLINED),
+            way=way_out(visit, Outcome.DECLINED),
         )
     )
 

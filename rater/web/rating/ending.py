@@ -11,16 +11,17 @@ from rater.errors import StateError
 from rater.rendering.shown import visible_text, visible_whole
 from rater.store.engine import reading
 from rater.store.rating import steps
-from rater.store.rating.frame import ABOUT_ALL, AskedText, read_asked
+from rater.store.rating.frame import ABOUT_ALL, AskedText, count_checks, read_asked
 from rater.store.rating.sessions import RaterSession
 from rater.store.rating.trials import TrialView, first_revisable, view_trials
+from rater.study.endings import Outcome
 from rater.study.protocol import MAX_FINAL_COMMENT, Protocol, TrialNoun
 from rater.study.visit import BlindingQuestion, GuessChoice, LeavingReason
 from rater.web.language import Direction, blinding_of, direction_of, thanks_of
 from rater.web.markdown import render_markdown
 from rater.web.rating import flow, forms, notices
 from rater.web.rating.flow import Place, Visit, blueprint, move_on, read_visit
-from rater.web.rating.page import Page, WayOut, frame_of, render, way_out
+from rater.web.rating.page import Page, WayOut, frame_of, own_words, render, way_out
 from rater.web.rating.practice import name_answer, practised_as
 from rater.web.rating.questions import AnswerKeys, OneOfField, OptionField
 from rater.web.rating.shown_text import TextField
@@ -113,6 +114,8 @@ class EndedPage(Page):
     template = "ended.html"
 
     paragraphs: tuple[str, ...]
+    own_words: Markup | None
+    """The study's own text, in place of the paragraphs."""
     way: WayOut
 
 
@@ -258,21 +261,34 @@ def keep_comment(slug: str) -> AnyResponse:
 
 @blueprint.get("/s/<slug>/thanks")
 def thanks(slug: str) -> str:
-    """Thank the rater, with the completion link and, if allowed, the debriefing. Costs one query."""
+    """Thank the rater, with the completion link and, if allowed, the debriefing.
+
+    Costs one query, another one if the study has a rule for attention checks, and what `way_out` costs.
+    """
     visit, rater_session = read_visit(slug, Place("thanks"))
-    protocol = visit.protocol
+    protocol, outcome = visit.protocol, _outcome_of_finished(visit, rater_session)
     may_debrief = protocol.debrief_immediately or visit.study.state.is_over
     debrief = render_markdown(protocol.debrief) if protocol.debrief and may_debrief else None
     return render(
         ThanksPage(
             frame=frame_of(visit),
             title=protocol.title,
-            thanks=render_markdown(thanks_of(protocol)),
+            thanks=own_words(visit, outcome) or render_markdown(thanks_of(protocol)),
             debrief=debrief,
             n_texts=rater_session.n_trials,
-            way=way_out(visit, protocol.endings.finished, leads_on=debrief is None),
+            way=way_out(visit, outcome, leads_on=debrief is None),
         )
     )
+
+
+def _outcome_of_finished(visit: Visit, rater_session: RaterSession) -> Outcome:
+    rule = visit.protocol.check_rule
+    if rule is None:
+        return Outcome.FINISHED
+    rater_id = rater_session.rater_id
+    with reading(running().engine) as session:
+        checks = count_checks(session, visit.study.id, rater_id=rater_id).get(rater_id, (0, 0))
+    return Outcome.FAILED_CHECKS if rule.is_failed(*checks) else Outcome.FINISHED
 
 
 @blueprint.get("/s/<slug>/leave")
@@ -306,17 +322,20 @@ def go(slug: str) -> AnyResponse:
 
 @blueprint.get("/s/<slug>/ended")
 def ended(slug: str) -> str:
-    """Show raters who left before the end the result, with their own completion link. Costs one query."""
+    """Show raters who left before the end the result, with their own completion link.
+
+    Costs one query, and what `way_out` costs.
+    """
     visit, rater_session = read_visit(slug, Place("ended"))
     assert rater_session.left_why is not None  # noqa: S101 (else the page is not due)
-    endings = visit.protocol.endings
-    ending = endings.screened_out if rater_session.left_why.is_ineligible else endings.stopped
+    outcome = Outcome.of_leaving(rater_session.left_why)
     return render(
         EndedPage(
             frame=frame_of(visit),
             title=visit.protocol.title,
             paragraphs=notices.left(visit, rater_session, rater_session.left_why),
-            way=way_out(visit, ending),
+            own_words=own_words(visit, outcome),
+            way=way_out(visit, outcome),
         )
     )
 

@@ -17,15 +17,16 @@ from rater.store.rating.counts import Turned, count_visitor
 from rater.store.rating.sessions import RaterSession
 from rater.store.rating.studies import PublishedStudy
 from rater.store.rating.unfilled_links import count_unfilled
+from rater.study.endings import Outcome
 from rater.study.state import State
-from rater.study.visit import Ending, LeavingReason
+from rater.study.visit import FreedReason, LeavingReason
 from rater.web import rate_limits, security
 from rater.web.language import gettext as _
 from rater.web.language import ngettext
 from rater.web.rating import flow
 from rater.web.rating.devices import is_admitted
 from rater.web.rating.flow import Place
-from rater.web.rating.page import Frame, NoticePage, frame_of, way_out
+from rater.web.rating.page import Frame, NoticePage, WayOut, frame_of, own_words, way_out
 from rater.web.rating.request_context import Visit, is_person_known
 from rater.web.settings import running
 
@@ -120,15 +121,14 @@ def home() -> NoticePage:
 def not_takeable(visit: Visit) -> NoticePage | None:
     """Return the notice of a study that takes no answers now from this rater; None if it does.
 
-    Costs nothing, or a query where the way out contains identifiers.
+    Costs nothing, or what `way_out` costs.
     """
-    endings = visit.protocol.endings
     if visit.is_stopped_late and visit.is_open:
         return _notice(
             visit,
-            _("Your place was given to someone else because you were inactive for too long."),
+            _why_late(visit),
             _what_is_saved(visit, visit.rater_session),
-            ending=endings.late,
+            outcome=Outcome.LATE,
         )
     if visit.is_open:
         return None
@@ -144,14 +144,14 @@ def not_takeable(visit: Visit) -> NoticePage | None:
             _("This study is currently paused."),
             _("Please keep your link and open it again later."),
             *([_what_is_saved(visit, visit.rater_session)] if visit.rater_session else []),
-            ending=endings.paused,
+            outcome=Outcome.PAUSED,
             leads_on=False,  # they are to keep their link first
         )
     return _notice(
         visit,
         _("This study is closed."),
         _what_is_saved(visit, visit.rater_session),
-        ending=endings.closed,
+        outcome=Outcome.CLOSED,
     )
 
 
@@ -285,7 +285,7 @@ def full(visit: Visit) -> NoticePage:
         visit,
         _("This study is full."),
         _("Thank you for your interest. Nothing about your visit was stored."),
-        ending=visit.protocol.endings.full,
+        outcome=Outcome.FULL,
     )
 
 
@@ -302,6 +302,11 @@ def left(visit: Visit, rater_session: RaterSession, why: LeavingReason) -> tuple
     if why is LeavingReason.SCREENED_OUT:
         return (
             _("Thank you for your answers. Unfortunately, you are not eligible for this study."),
+            _("Your answers to these questions were not stored. You can close this page."),
+        )
+    if why is LeavingReason.OVER_QUOTA:
+        return (
+            _("Thank you for your answers. Enough people of your group have taken part already."),
             _("Your answers to these questions were not stored. You can close this page."),
         )
     if why is LeavingReason.FAILED_PRACTICE:
@@ -321,14 +326,22 @@ def left(visit: Visit, rater_session: RaterSession, why: LeavingReason) -> tuple
 
 
 def _notice(
-    visit: Visit, *paragraphs: str, ending: Ending | None = None, leads_on: bool = True
+    visit: Visit, *paragraphs: str, outcome: Outcome | None = None, leads_on: bool = True
 ) -> NoticePage:
     return NoticePage(
         frame=frame_of(visit),
         title=visit.protocol.title,
         paragraphs=paragraphs,
-        way=way_out(visit, ending or Ending(), leads_on=leads_on),
+        own_words=own_words(visit, outcome) if outcome else None,
+        way=way_out(visit, outcome, leads_on=leads_on) if outcome else WayOut(),
     )
+
+
+def _why_late(visit: Visit) -> str:
+    rater_session = visit.rater_session
+    if rater_session is not None and rater_session.replaced_why is not FreedReason.INACTIVE:
+        return _("Your place was given to someone else.")
+    return _("Your place was given to someone else because you were inactive for too long.")
 
 
 def _what_is_saved(visit: Visit, rater_session: RaterSession | None) -> str:

@@ -8,13 +8,15 @@ from urllib.parse import urlsplit
 from flask import render_template, request, url_for
 from markupsafe import Markup
 
-from rater.store.engine import reading
+from rater.store.engine import reading, writing
+from rater.store.rating import steps
 from rater.store.rating.proofs import session_mark
 from rater.store.rating.raters import read_identifiers
 from rater.store.rating.sessions import digest
-from rater.study.visit import Ending
+from rater.study.endings import Ending, Outcome
 from rater.web import language
 from rater.web.language import Direction
+from rater.web.markdown import render_markdown
 from rater.web.rating import flow
 from rater.web.rating.flow import Place
 from rater.web.rating.request_context import Visit, contact_of_request, link_contact, write_arrival
@@ -49,14 +51,31 @@ class WayOut:
         return (urlsplit(self.url or "").hostname or "").removeprefix("www.")
 
 
-def way_out(visit: Visit, ending: Ending, *, leads_on: bool = True) -> WayOut:
-    """Make the way out. Costs no query, or one where the address contains identifiers of a known rater."""
-    identifiers = visit.arrival.identifiers
-    if ending.placeholders and visit.rater_session is not None:
+def way_out(visit: Visit, outcome: Outcome, *, leads_on: bool = True) -> WayOut:
+    """Make the way out of a visit, and record the code that a known rater is shown.
+
+    Costs nothing if the study has neither code nor URL for the outcome. Otherwise it costs up to two queries
+    for a known rater, and an insert the first time.
+    """
+    ending = visit.protocol.endings.of(outcome)
+    identifiers, rater_session = visit.arrival.identifiers, visit.rater_session
+    has_way = ending.code is not None or ending.url is not None
+    if has_way and rater_session is not None:
         with reading(running().engine) as session:
-            identifiers = read_identifiers(session, visit.rater_session.rater_id)
+            is_new = not steps.has_seen_ending(session, rater_session.rater_id, outcome)
+            if ending.placeholders:
+                identifiers = read_identifiers(session, rater_session.rater_id)
+        if is_new:
+            with writing(running().engine) as session:
+                steps.note_ending(session, rater_session.rater_id, outcome, ending.code, now=visit.now)
     way = WayOut.of(ending, identifiers, leads_on=leads_on)
     return replace(way, is_preview=running().settings.is_preview)
+
+
+def own_words(visit: Visit, outcome: Outcome) -> Markup | None:
+    """Render the text that the study has for an outcome; None if it has none. Costs nothing."""
+    text = visit.protocol.endings.of(outcome).text
+    return None if text is None else render_markdown(text)
 
 
 @dataclass(frozen=True)
@@ -117,6 +136,8 @@ class NoticePage(Page):
     template = "notice.html"
 
     paragraphs: tuple[str, ...]
+    own_words: Markup | None = None
+    """The study's own text, in place of the paragraphs."""
     way: WayOut = field(default_factory=WayOut)
     """The way back to the site where they came from."""
     next_url: str | None = None

@@ -76,7 +76,10 @@ def questions_before(slug: str) -> str:
 
 @blueprint.post("/s/<slug>/questions-before")
 def answer_before(slug: str) -> AnyResponse:
-    """Store the answers before the trials. Costs five queries, an update and an insert each."""
+    """Store the answers before the trials. Costs five queries, an update and an insert each.
+
+    A study with quotas costs up to two queries more.
+    """
     return _store(slug, "before")
 
 
@@ -109,7 +112,14 @@ def _store(slug: str, when: When) -> AnyResponse:
         if wrong:
             page = render(questionnaire_page(visit, when, filled, wrong))
             abort(Response(page, status=422, mimetype="text/html"))
-        steps.record_questionnaire(session, rater_session.rater_id, given, when=when, now=visit.now)
+        steps.record_questionnaire(
+            session,
+            rater_session.rater_id,
+            given,
+            when=when,
+            now=visit.now,
+            quotas=visit.study.protocol.quotas,
+        )
 
     return move_on(slug, _STEPS[when], store)
 

@@ -1,6 +1,10 @@
 """`rater check` shows exactly the analysis that the study declares."""
 
+import pytest
+from rich.console import Console
+
 from rater import (
+    PROLIFIC,
     AnalysisPlan,
     BlindingQuestion,
     Composite,
@@ -16,7 +20,8 @@ from rater import (
     XVector,
     dose_series,
 )
-from rater.report.console.check import analysis_lines
+from rater.report.console.check import analysis_lines, print_forecast
+from rater.study.forecast import forecast
 
 
 def test_a_study_that_declares_nothing_shows_its_primary_test_alone(study: Study) -> None:
@@ -114,3 +119,22 @@ def test_composites_and_the_second_test_are_shown(study: Study) -> None:
     assert "on overall" in shown["primary test"]
     assert shown["composite overall"].startswith("harmonic mean of happiness and fluency")
     assert "on fluency “walrus-arm” is worse than “zebra-arm” by less than 0.5" in shown["coprimary test"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"recruitment": PROLIFIC}, "assigned again after 4 hours without an answer; by default, since"),
+        ({"reassign_after_hours": 12.0}, "assigned again after 12 hours without an answer"),
+        ({}, "one per planned rater"),
+    ],
+)
+def test_the_forecast_states_when_a_booklet_is_assigned_again(
+    study: Study, changes: dict[str, object], words: str
+) -> None:
+    changed = study.model_copy(update={"recruitment": None, "reassign_after_hours": None, **changes})
+    console = Console(record=True, width=200)
+
+    print_forecast(changed, forecast(changed), console)
+
+    assert words in console.export_text()

@@ -23,6 +23,7 @@ from rater.store.rating.schema import (
     QuestionnaireAnswer,
     Rater,
     RatingBase,
+    ShownEnding,
     Token,
 )
 from rater.store.rating.studies import PublishedStudy, get_study, move_study
@@ -87,6 +88,7 @@ def study(rating: Engine, publish: Callable[..., PublishedStudy], now: datetime)
                 ]
             )
             session.add_all(_answers(rater_id, booklet.id, now))
+            session.add(ShownEnding(rater_id=rater_id, outcome="finished", code="DONE", shown_at=now))
     return found
 
 

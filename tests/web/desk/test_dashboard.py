@@ -13,10 +13,11 @@ from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from rater.store.engine import disposing, writing
-from rater.store.rating.monitoring import RaterStatus, WatchedRater
+from rater.store.rating.monitoring import WatchedRater
 from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.publication import NewTrial
 from rater.store.rating.schema import Comment, Guess, Rater, StudyRow
+from rater.store.rating.statuses import RaterStatus
 from rater.store.rating.studies import get_study, move_study
 from rater.study.protocol import Protocol
 from rater.study.scales import Pairwise
@@ -90,14 +91,19 @@ def test_a_study_s_page_counts_who_came_and_how_far(ada: FlaskClient, add_raters
         "Raters finished 1 of 3",
         "Texts rated 4 of 9 planned",
         "Median minutes 6 from consent to the last text; estimate shown to raters: 1",
-        "Drop-out 33% of 3 who started",
+        "Drop-out 67% of 3 who started",
     ]
     assert words_of(found, ".flow li") == [
         "3 Consented",
         "2 Rated a text",
-        "1 Finished 1 away for over an hour",
+        "1 Finished 2 silent for over 40 minutes",
     ]
-    assert words_of(found, ".histogram tbody tr") == ["1 2", "2 1", "after 1 text 1"]
+    assert words_of(found, ".histogram tbody tr") == [
+        "1 2",
+        "2 1",
+        "before the first text 1",
+        "after 1 text 1",
+    ]
     assert words_of(found, ".masked") == ["Masked: arms are sealed."]
     assert len(words_of(found, ".raters tbody tr")) == 3
 
@@ -137,10 +143,11 @@ def test_failed_attention_checks_are_counted() -> None:
         status=RaterStatus.FINISHED,
         n_answered=4,
         n_trials=4,
+        last_at=NOW,
         seconds_a_text=3.0,
         n_checks_passed=1,
         n_checks=2,
-        flags=(),
+        flags={},
     )
 
     assert describe_attention([rater, replace(rater, n_checks_passed=2)]) == (

@@ -36,7 +36,7 @@ def test_the_table_of_raters_is_handed_out(ada: FlaskClient, add_raters: AddRate
 
     read = list(csv.DictReader(io.StringIO(ada.get(f"{STUDY}/raters.csv").text)))
 
-    assert [(row["n_rated"], row["status"]) for row in read] == [("2", "away"), ("3", "finished")]
+    assert [(row["n_rated"], row["status"]) for row in read] == [("2", "silent"), ("3", "finished")]
 
 
 def test_both_tables_are_those_of_the_command_to_the_byte(

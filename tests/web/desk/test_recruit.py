@@ -10,8 +10,9 @@ from rater.store.engine import disposing, writing
 from rater.store.rating.open import open_rating
 from rater.store.rating.schema import Identifier, Rater
 from rater.store.rating.studies import get_study
+from rater.study.endings import Ending, Endings
 from rater.study.protocol import Protocol
-from rater.study.visit import MTURK, PROLIFIC, Channel, Ending, Endings, ScreeningQuestion
+from rater.study.visit import MTURK, PROLIFIC, Channel, ScreeningQuestion
 from tests.web.desk.conftest import NOW, soup, words
 
 PID = "5f3ab1c2d4e5f60718293a4b"

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
 
+from rater.study.endings import Ending, Endings
 from rater.study.protocol import Protocol
 from rater.study.questionnaire import Question
+from rater.study.quota import Quota
 from rater.study.translation import Translation
 
 Visit = Callable[[str], Any]
@@ -157,3 +160,24 @@ def test_a_study_without_questions_has_no_such_page(
 
     assert person.at == "/instructions"
     assert person.open("/questions-before").at == "/instructions"
+
+
+def test_a_rater_beyond_a_quota_is_let_out_with_the_ending_for_a_full_study(
+    app: Flask, visitor: Visit, publish_study: Callable[..., str], protocol: Protocol, rows: Rows
+) -> None:
+    declared = {
+        "questionnaire": BEFORE[:1],
+        "quotas": (Quota(question="field", option="Physics", max_raters=1),),
+        "endings": Endings(full=Ending(code="FULL-1")),
+    }
+    slug = publish_study(slug="quota", name="quota", shown=protocol.model_copy(update=declared))
+    people = []
+    for option in ("0", "0", "1"):
+        person = visitor(slug)
+        person.client = app.test_client()
+        people.append(person.open().follow().press("agree").press(**{"about.field": option}))
+
+    assert [person.at for person in people] == ["/instructions", "/ended", "/instructions"]
+    assert people[1].soup.select_one("#code").text == "FULL-1"
+    assert "Enough people of your group" in people[1].text
+    assert rows("SELECT count(*) FROM questionnaire_answer") == [(2,)]

@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from rater.store.engine import writing
+from rater.store.rating.schema import AttentionCheckRow, Item, StudyRow
 from rater.store.rating.studies import move_study
+from rater.study.endings import Ending, Endings
+from rater.study.practice_and_checks import CheckRule, Practice
 from rater.study.protocol import Protocol
 from rater.study.state import State
-from rater.study.visit import Ending, Endings, Recruitment
+from rater.study.visit import Recruitment
 
 Publish = Callable[..., str]
 Visit = Callable[[str], Any]
@@ -125,3 +129,62 @@ def test_no_page_leaves_a_debrief(
 
     assert ("We changed some texts." in person.text) == bool(changes)
     assert (person.soup.select_one("#countdown") is None) == bool(changes)
+
+
+def test_who_withdraws_has_an_ending_of_their_own(visitor: Visit, credited: Callable[..., str]) -> None:
+    assert way(begin(visitor(credited())).open("/leave").press("withdrawn")) == led_to("withdrawn")
+
+
+def test_who_fails_the_practice_has_an_ending_of_their_own(
+    visitor: Visit, credited: Callable[..., str]
+) -> None:
+    practice = Practice(prompt="Sun", text=" shines.", accepted={"happiness": (4, 5)})
+    person = begin(visitor(credited(practice=(practice,), practice_pass=1)))
+    person.press(**{"answer.happiness": "1"}).press()
+    assert person.at == "/again"
+    person.press().press(**{"answer.happiness": "1"}).press()
+
+    assert way(person) == led_to("failed_practice")
+
+
+@pytest.mark.parametrize(("point", "end"), [("1", "failed_checks"), ("5", "finished")])
+def test_who_fails_the_attention_checks_has_an_ending_of_their_own(
+    app: Flask, visitor: Visit, credited: Callable[..., str], point: str, end: str
+) -> None:
+    slug = credited(check_rule=CheckRule())
+    with writing(app.extensions["rater"].engine) as session:
+        item = session.scalars(select(Item).join(StudyRow).where(StudyRow.slug == slug)).first()
+        assert item is not None
+        item.is_check = True
+        session.add(AttentionCheckRow(item_id=item.id, dimension="happiness", lowest=4.0, highest=5.0))
+    person = begin(visitor(slug))
+    while "/trial/" in person.at:
+        person.press(**{"answer.happiness": point})
+
+    assert way(person.press()) == led_to(end)
+
+
+def test_the_words_of_an_ending_replace_ours_and_are_markdown(
+    app: Flask, visitor: Visit, credited: Callable[..., str]
+) -> None:
+    endings = Endings(
+        stopped=Ending(code="STOP", text="**Goodbye** from us."), full=Ending(text="Nothing is left.")
+    )
+    person = begin(visitor(credited(n_booklets=1, endings=endings)))
+    late = type(person)(app.test_client(), "sona").open("?survey_code=4712")
+    person.open("/leave").press("stopped")
+
+    assert "Nothing is left." in late.text
+    assert "This study is full" not in late.text
+    assert person.soup.select_one(".prose strong").text == "Goodbye"
+    assert person.soup.select_one("#code").text == "STOP"
+    assert "You have stopped" not in person.text
+
+
+def test_the_code_that_a_rater_is_shown_is_recorded_once(
+    visitor: Visit, credited: Callable[..., str], rows: Callable[[str], list[tuple[Any, ...]]]
+) -> None:
+    person = begin(visitor(credited())).open("/leave").press("stopped")
+    person.open().open()
+
+    assert rows("SELECT outcome, code FROM shown_ending") == [("stopped", "STOPPED")]
