@@ -8,6 +8,7 @@ import pytest
 from rater.analysis.agreement import Agreement
 from rater.analysis.results import Estimate, Result
 from rater.rehearse import SimulatedRaters
+from rater.generate.engines.torch_engine import TorchEngine
 from rater.report.compose import compose
 from rater.report.document import Document, Table
 from rater.report.sections.inputs import Findings
@@ -38,7 +39,7 @@ def small(name: str, *, n_prompts: int, plan: dict[str, Any]) -> Study:
 
 def rehearse(study: Study, folder: Path, model: "TransformerBridge", *, effect: float) -> StudyAnalysis:
     workspace = Workspace(folder)
-    workspace.generate(study, load=lambda _: model)
+    workspace.generate(study, load=lambda _: TorchEngine(model))
     simulated = SimulatedRaters(None, effect, seed=1)
     return StudyAnalysis.of(workspace.read_rehearsal(study.name, simulated, progress=lambda _: None))
 
