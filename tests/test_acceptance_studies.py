@@ -7,8 +7,8 @@ import pytest
 
 from rater.analysis.agreement import Agreement
 from rater.analysis.results import Estimate, Result
-from rater.rehearse import SimulatedRaters
 from rater.generate.engines.torch_engine import TorchEngine
+from rater.rehearse import SimulatedRaters
 from rater.report.compose import compose
 from rater.report.document import Document, Table
 from rater.report.sections.inputs import Findings
