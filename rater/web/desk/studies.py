@@ -13,8 +13,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from rater.errors import DatabaseError
 from rater.store.engine import empty_wal, reading, writing
 from rater.store.rating import counts
-from rater.store.rating.monitoring import RaterStatus, rater_status
 from rater.store.rating.rights import studies_granted
+from rater.store.rating.statuses import RaterStatus, rater_status
 from rater.store.rating.studies import list_studies, move_study
 from rater.study.state import State, Transition, transitions_from
 from rater.web.desk import access
