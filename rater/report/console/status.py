@@ -34,7 +34,7 @@ def _lines(watched: "Watched") -> list[tuple[str, str]]:
     if watched.state.is_over:
         raters += f", {watched.n_left} unfinished"
     else:
-        raters += f", {watched.n_under_way} active, {watched.n_left} inactive for over an hour"
+        raters += f", {watched.n_under_way} under way, {watched.n_left} silent or gone"
     lines = [
         ("published", f"{watched.published_at:%Y-%m-%d %H:%M} UTC"),
         ("raters", raters),
