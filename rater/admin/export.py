@@ -175,7 +175,8 @@ def data_dictionary(columns: Iterable[str], *, masked: bool) -> dict[str, Meanin
         if column in named
     }
     n_texts = len(_item_columns(named))
-    meanings |= export.item_meanings(n_texts, masked=masked) | export.rank_meanings(n_texts)
+    meanings |= export.item_meanings(n_texts, masked=masked)
+    meanings |= {name: each for name, each in export.rank_meanings(n_texts).items() if name in named}
     meanings |= {name: export.GIVEN_LABELS[name] for name in named if name in export.GIVEN_LABELS}
     return meanings | _field_meanings(named)
 

@@ -89,6 +89,17 @@ def test_the_dictionary_says_what_the_schema_says_of_every_column(
     assert set(written) == set(columns(1))
 
 
+@pytest.mark.parametrize("has_ranks", [True, False], ids=["ranking", "odd one out"])
+def test_the_dictionary_of_trials_of_three_texts_has_ranks_where_the_export_has_them(
+    *, has_ranks: bool
+) -> None:
+    named = columns(3, has_ranks=has_ranks)
+
+    meanings = data_dictionary(named, masked=True)
+
+    assert set(meanings) == set(named)
+
+
 def test_a_masked_export_is_a_row_in_the_log_and_has_no_item_s_own_id(
     finished_study: tuple[Study, str], rating_url: str, sealed_url: str, tmp_path: Path
 ) -> None:

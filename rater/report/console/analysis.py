@@ -321,10 +321,10 @@ def _remarks(results: DimensionAnalysis, tested: Sequence[Outcome]) -> list[str]
     ]
     further = [contrast.outcome for contrast in results.details.contrasts]
     remarks += remarks_on_bounds(scored([*tested, *further], unit))
-    primary, other, *sensitivity = tested
+    primary, *others = tested
     remarks += primary.warnings
-    named = [(label_score(other.score, unit), other), *((outcome.test, outcome) for outcome in sensitivity)]
-    for name, outcome in named:
+    for outcome in others:
+        name = outcome.test if outcome.score == primary.score else label_score(outcome.score, unit)
         remarks += [f"{name}: {warning}" for warning in outcome.warnings if warning not in primary.warnings]
     return remarks
 
