@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from urllib.parse import parse_qs, urlsplit
 
-from rater.study.endings import Ending
+from rater.study.endings import Ending, Outcome
 from rater.study.protocol import Protocol
 from rater.study.visit import CLOUDRESEARCH, MTURK, PROLIFIC, SONA
 
@@ -45,18 +45,18 @@ _SITES = {
 }
 _PLACEHOLDERS = {Site.PROLIFIC: "{{{{%{name}%}}}}", Site.SONA: "%SURVEY_CODE%", Site.OTHER: "REPLACE_{name}"}
 """By site, the value of a parameter in the link; other sites add their parameters themselves."""
-OUTCOMES = {
-    "finished": "Finished",
-    "screened_out": "Screened out, or failed the practice",
-    "failed_practice": "Failed the practice",
-    "failed_checks": "Failed attention checks",
-    "declined": "Did not consent",
-    "stopped": "Stopped early",
-    "withdrawn": "Withdrew",
-    "full": "Came when all places were taken",
-    "closed": "Came when the study was closed",
-    "paused": "Came while the study was paused",
-    "late": "Came back after their place was reassigned",
+_OUTCOMES = {
+    Outcome.FINISHED: "Finished",
+    Outcome.SCREENED_OUT: "Screened out, or failed the practice",
+    Outcome.FAILED_PRACTICE: "Failed the practice",
+    Outcome.FAILED_CHECKS: "Failed attention checks",
+    Outcome.DECLINED: "Did not consent",
+    Outcome.STOPPED: "Stopped early",
+    Outcome.WITHDRAWN: "Withdrew",
+    Outcome.FULL: "Came when all places were taken",
+    Outcome.CLOSED: "Came when the study was closed",
+    Outcome.PAUSED: "Came while the study was paused",
+    Outcome.LATE: "Came back after their place was reassigned",
 }
 
 
@@ -128,7 +128,7 @@ def mturk_html(protocol: Protocol, address: str) -> str:
 def outcome_codes(protocol: Protocol) -> tuple[OutcomeCode, ...]:
     """Return each outcome that has a completion code or a redirect URL, in the order of the endings."""
     return tuple(
-        OutcomeCode(name, OUTCOMES.get(name, name.replace("_", " ").capitalize()), ending.code, ending.url)
+        OutcomeCode(name, _OUTCOMES[Outcome(name)], ending.code, ending.url)
         for name, ending in protocol.endings.by_name()
         if ending.code is not None or ending.url is not None
     )

@@ -35,6 +35,7 @@ def test_help_lists_the_verbs_in_the_order_of_the_flow(tmp_path: Path) -> None:
         "model", "new", "check", "power", "try", "sweep", "corpus", "compare", "generate",
         "gather", "measure", "audit", "rehearse",
         "publish", "register", "open", "user", "invite", "prolific", "serve", "rate", "recover", "status",
+        "participants", "free",
         "pause", "amend", "backup", "forget", "close", "analyze", "export", "archive", "import", "verify",
         "db", "explain",
     ]  # fmt: skip

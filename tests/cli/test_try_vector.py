@@ -21,6 +21,8 @@ def test_the_page_is_served_until_ctrl_c(tmp_path: Path) -> None:
         text=True,
         cwd=tmp_path,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        # it is ignored where the tests run in the background
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (no threads here)
     )
     assert server.stdout is not None
     found = re.search(r"http://127\.0\.0\.1:\d+/\S+/", server.stdout.readline())

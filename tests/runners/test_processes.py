@@ -48,9 +48,12 @@ def test_a_process_that_the_system_stopped_is_an_error_with_a_remedy() -> None:
 def test_an_interruption_ends_all_processes(tmp_path: Path) -> None:
     script = textwrap.dedent(
         f"""
+        import signal
         from pathlib import Path
         from rater.runners.processes import LocalProcesses
         from tests.runners.jobs import Square
+        # it is ignored where the tests run in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with LocalProcesses(2) as runner:
             for number, _ in runner.run(Square(Path({str(tmp_path / "made")!r}), seconds=0.1), range(10_000)):
                 print(number, flush=True)

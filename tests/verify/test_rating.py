@@ -145,7 +145,7 @@ def names(rating_url: str, sealed_url: str, study: Study) -> set[str]:
         ("DELETE FROM guess WHERE position = 5", {"guesses"}),
         ("UPDATE answer SET comment = 'better' WHERE id = 1", {"answers"}),
         ("UPDATE answer SET hidden_ms = 5 WHERE id = 1", {"answers"}),
-        ("UPDATE rater SET replaced_at = consented_at", {"raters"}),
+        ("UPDATE rater SET replaced_at = consented_at, replaced_why = 'inactive'", {"raters"}),
         ("UPDATE rater SET left_at = consented_at, left_why = 'stopped'", {"raters"}),
         ("INSERT INTO attention_check SELECT id, 'happiness', 1, 2 FROM item WHERE rowid = 1", {"checks"}),
         ("UPDATE study SET state = 'paused'", {"state"}),

@@ -302,6 +302,7 @@ NOT_VOUCHED_FOR = {
     "invitation": "personal",
     "questionnaire_answer": "answers about raters can be deleted alone",
     "network_count": "counters that are deleted after a day, from which no result is computed",
+    "shown_ending": "codes for payment, from which no result is computed",
     "tally": "a counter, from which no result is computed",
     "unfilled_parameter": "a counter, from which no result is computed",
     "token": "logins",

@@ -32,6 +32,7 @@ def test_a_page_of_the_desk_shows_its_fields_and_nothing_else(
             f"{STUDY}/move/closed",
             f"{STUDY}/invite",
             f"{STUDY}/recruit",
+            f"{STUDY}/participants",
             "/desk/login",
         ):
             ada.get(path)
