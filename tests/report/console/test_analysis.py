@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from rater.analysis import read
 from rater.analysis.external_plan import plan_for
 from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, analyze
@@ -358,3 +359,26 @@ def test_a_contrast_with_too_few_degrees_of_freedom_says_why_it_has_no_interval(
     text = " ".join(shown(analysis, Screen("Texts")).split())
 
     assert "No usable interval, with fewer than 2 degrees of freedom: weak − unsteered (0.98)." in text
+
+
+def test_odd_one_out_trials_have_one_test_and_their_proportion() -> None:
+    rows = [
+        {
+            "rater": f"r{rater}",
+            "prompt": f"prompt {prompt}",
+            "arm_1": ("love", "base")[odd == 1],
+            "arm_2": ("base", "love")[odd == 1],
+            "arm_3": "base" if odd == 0 else ("base", "love")[odd == 1],
+            "chosen_place": (rater + prompt + odd) % 3 + 1,
+        }
+        for rater in range(4)
+        for prompt in range(4)
+        for odd in (0, 1)
+    ]
+    table = io.StringIO(pd.DataFrame(rows).to_csv(index=False))
+    frame = read(table)
+
+    printed = shown(analyze(frame, plan_for(frame)), Screen("Odd"))
+
+    assert "the odd one of three texts was found in" in " ".join(printed.split())
+    assert "p = " in printed
