@@ -1,4 +1,4 @@
-// Show the times of the list of studies in the time zone of the device.
+// Show the times of the lists of studies and of participants in the time zone of the device.
 
 import { showLocalTimes } from "./local-times.js";
 
