@@ -53,8 +53,8 @@ def test_models_come_one_after_the_other_with_the_same_random_numbers(
         loaded.append(weakref.ref(model))
         return model
 
-    # Only the loader knows which models are in memory. The package has the command under the module's name.
-    monkeypatch.setattr(sys.modules["rater.cli.generate"], "load_model", watched)
+    # Only the loader knows which models are in memory. The package has a command under the module's name.
+    monkeypatch.setattr(sys.modules["rater.cli.model"], "load_model", watched)
     sealed_url = f"sqlite:///{tmp_path / 'sealed.db'}"
 
     result = CliRunner().invoke(
