@@ -26,6 +26,7 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.raters import count_invitations, has_invitations, list_labels, make_invitations
 from rater.store.rating.studies import get_study
 from rater.study.declaration import require_different
+from rater.tables.text_file import read_text
 from rater.tables.write import csv_lines
 from rater.temp_files import write_whole
 
@@ -142,7 +143,7 @@ def _labels(
         msg = "--n and --labels both set the number of links; give one of them."
         raise RaterError(msg)
     source = str(request.labels) if isinstance(request.labels, Path) else "labels"
-    labels = _read_lines(request.labels) if isinstance(request.labels, Path) else request.labels
+    labels = read_text(request.labels).splitlines() if isinstance(request.labels, Path) else request.labels
     names = [name for name in map(normalise_name, labels) if name]
     longest = max(map(len, names), default=0)
     if not 1 <= len(names) <= MAX_LINKS or longest > _MAX_LABEL_LENGTH:
@@ -163,17 +164,6 @@ def _labels(
         quoted = " and ".join(map(repr, group))
         on_note(f"Note: {quoted} differ only in {difference}; each gets a link of its own.")
     return names
-
-
-def _read_lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}."
-        raise RaterError(msg) from error
-    except UnicodeDecodeError as error:
-        msg = f"{path} cannot be read: it is not text in UTF-8."
-        raise RaterError(msg) from error
 
 
 class LinkFiles:

@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 from rater.errors import RaterError
 from rater.study.declaration import require_different
+from rater.tables.text_file import read_text
 from rater.tables.write import csv_lines, restore
 from rater.temp_files import write_whole
 
@@ -104,7 +105,7 @@ def read_addresses(path: Path) -> list[str]:
         RaterError: the file cannot be read, has no address or too many, or a line is not an address or is
             there twice.
     """
-    lines = [line.strip() for line in _read_text(path).splitlines()]
+    lines = [line.strip() for line in read_text(path).splitlines()]
     found = []
     for number, line in enumerate(lines, start=1):
         if line:
@@ -138,7 +139,7 @@ def read_invitation_text(path: Path | None) -> InvitationText:
     Raises:
         RaterError: the file cannot be read, has no ``{link}`` after the first line, or has an unknown field.
     """
-    text = _DEFAULT if path is None else _read_text(path)
+    text = _DEFAULT if path is None else read_text(path)
     head, _, body = text.strip().partition("\n")
     unknown = sorted(set(_FIELD.findall(text)) - set(_FIELDS))
     if unknown:
@@ -249,7 +250,7 @@ def read_link_table(path: Path) -> list[dict[str, str]]:
     Raises:
         RaterError: it cannot be read, or has other columns.
     """
-    reader = csv.DictReader(io.StringIO(_read_text(path), newline=""))
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     if tuple(reader.fieldnames or ()) != COLUMNS:
         found = ", ".join(reader.fieldnames or ())
         msg = (
@@ -305,14 +306,3 @@ def _reason(answer: tuple[int, bytes | str]) -> str:
     words = answer[1]
     text = words.decode(errors="replace") if isinstance(words, bytes) else words
     return " ".join(text.split())[:300]
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}."
-        raise RaterError(msg) from error
-    except UnicodeDecodeError as error:
-        msg = f"{path} cannot be read: it is not text in UTF-8."
-        raise RaterError(msg) from error

@@ -139,11 +139,12 @@ def create(  # noqa: PLR0913, PLR0917 (click's interface)
     from rater.store.engine import disposing, reading
     from rater.store.rating.open import open_rating
     from rater.store.rating.studies import get_study
+    from rater.tables.text_file import read_text
 
     options = DraftOptions(
         n_places=n_places,
         reward=reward,
-        description="" if description_file is None else _read_text(description_file),
+        description="" if description_file is None else read_text(description_file),
         devices=tuple(map(Device, devices)),
         approves_finished=approve_finished,
     )
@@ -321,13 +322,14 @@ def _read_rejections(file: Path, category: str | None, message_file: Path | None
     """
     from rater.errors import RaterError
     from rater.prolific import payments
+    from rater.tables.text_file import read_text
 
     if category is None and message_file is None:
         return payments.read_rejections(file)
     if category is None or message_file is None:
         msg = "--category and --message belong together; give both, or a table with the columns of each ID."
         raise RaterError(msg)
-    message = _read_text(message_file)
+    message = read_text(message_file)
     return [payments.make_rejection(each, category, message, str(file)) for each in payments.read_ids(file)]
 
 
@@ -472,13 +474,3 @@ def _confirm(what: str, lines: Iterable[str], *, yes: bool, dry_run: bool) -> bo
 def _show_skipped(found: "Review") -> None:
     for skipped, why in found.skipped:
         click.echo(f"Skipped {skipped}: {why}.", err=True)
-
-
-def _read_text(path: Path) -> str:
-    from rater.errors import RaterError
-
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read as text in UTF-8."
-        raise RaterError(msg) from error

@@ -12,6 +12,7 @@ from rater.errors import TableError
 from rater.prolific.client import ProlificClient, ProlificError, require_id
 from rater.prolific.studies import require_amount
 from rater.prolific.submissions import AWAITING_REVIEW, Submission
+from rater.tables.text_file import read_text
 
 MAX_BONUSES = 200
 """Participants that Prolific accepts in one bonus payment."""
@@ -249,7 +250,7 @@ def _by_id(submissions: Sequence[Submission]) -> dict[str, Submission]:
 
 
 def _read_rows(path: Path, n_columns: int, columns: str) -> list[list[str]]:
-    text = _read_text(path)
+    text = read_text(path)
     rows = [row for row in csv.reader(io.StringIO(text, newline="")) if any(cell.strip() for cell in row)]
     if rows and rows[0][0].strip().lower() == "id":
         rows = rows[1:]
@@ -275,14 +276,3 @@ def _read_id(text: str, what: str) -> str:
         return require_id(text, what)
     except ProlificError as error:
         raise TableError(str(error)) from error
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}."
-        raise TableError(msg) from error
-    except UnicodeDecodeError as error:
-        msg = f"{path} cannot be read: it is not text in UTF-8."
-        raise TableError(msg) from error

@@ -1,4 +1,4 @@
-// Show times in the time zone of the device. Without this script they are in UTC, and say so.
+// Show times in the time zone of the device. Without this script they are in UTC, as the page states.
 
 const SHORT = { day: "2-digit", month: "short", hour: "2-digit", minute: "2-digit" };
 

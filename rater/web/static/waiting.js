@@ -29,7 +29,7 @@ export function startWaiting(form, whenReady) {
   show(form);
 }
 
-// Say what a rater waits for, to one who wants to continue.
+// Show the reason for the wait to a rater who presses Next too early.
 export function explainWait(form) {
   const notice = document.getElementById("wait");
   notice.hidden = false;
