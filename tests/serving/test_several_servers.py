@@ -195,7 +195,9 @@ def test_nothing_is_lost_or_doubled_and_caps_hold_when_a_server_and_redis_are_ki
                 time.sleep(1)
                 at.start(0)
 
-            confirmed, n_begun = asyncio.run(_rate_all(at, study.slug, disturb))
+            # In a thread: where browser tests ran before, playwright's event loop is running in this one.
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                confirmed, n_begun = pool.submit(asyncio.run, _rate_all(at, study.slug, disturb)).result()
             _wait_until_it_serves(at, 0, study.slug)
 
     with reading(rating) as session:
