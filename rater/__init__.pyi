@@ -28,6 +28,7 @@ from .study.endings import Ending as Ending
 from .study.endings import Endings as Endings
 from .study.fields import Item as Item
 from .study.fields import ShownField as ShownField
+from .study.logo import Logo as Logo
 from .study.practice_and_checks import AttentionCheck as AttentionCheck
 from .study.practice_and_checks import CheckRule as CheckRule
 from .study.practice_and_checks import Practice as Practice

@@ -31,7 +31,7 @@ from rater.study.study import Study
 _AMENDABLE = re.compile(
     r"(title|consent|content_notice|screening|instructions|thanks|debrief|debrief_immediately|final_comment"
     r"|break_every|auto_advance|endings|recruitment|invited_only|reassign_after_hours|late_raters|translations"
-    r"|accent|devices)\b.*"
+    r"|accent|logo|devices)\b.*"
     r"|practice\[\d+\]\.(prompt|text|other_texts|feedback|fields\..*)"
     r"|shown_fields\[\d+\]\.label"
     r"|dimensions\[\d+\]\.(question|comment)"

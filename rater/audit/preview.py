@@ -31,7 +31,9 @@ _ENUMERATED = {
     "kind", "revising", "late_raters", "language", "when", "rated", "rendering", "reasoning", "role",
 }  # fmt: skip
 """Fields whose words are the same for every study."""
-_PATTERNED = {"accent": "#1a4f8b", "url": f"https://{NONSENSE}.example/"}
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+"""A picture of one pixel, as PNG in base64."""
+_PATTERNED = {"accent": "#1a4f8b", "url": f"https://{NONSENSE}.example/", "content": PIXEL}
 """Fields with a required form, and their values in the decoy."""
 
 

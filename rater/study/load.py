@@ -13,6 +13,7 @@ from rater.errors import ModelError, StudyError, nearest
 from rater.study import arms, label_choice, practice_and_checks, scales
 from rater.study.arms import ExternalCompletions
 from rater.study.external_completions import read_external_completions
+from rater.study.logo import with_logo
 from rater.study.study import Study
 from rater.study.validation import describe
 
@@ -39,17 +40,17 @@ def declared_study(study: Study | str | Path) -> tuple[Study, Path]:
         StudyError: as `load_study`.
     """
     if isinstance(study, Study):
-        return study, Path()
+        return with_logo(study, Path()), Path()
     path = Path(study)
     return load_study(path), path.parent
 
 
 def load_study(path: Path) -> Study:
-    """Run a study file and return its `study`, with the hashes of its files of external completions.
+    """Run a study file and return its `study`, with hashes of files of completions, and with its logo.
 
     Raises:
-        StudyError: If the file does not exist or fails, if its study is not valid, or if a file of external
-            completions does not match the study.
+        StudyError: If the file does not exist or fails, if its study is not valid, if a file of external
+            completions does not match the study, or if its logo cannot be read or is not a valid picture.
     """
     if path.is_dir():
         files = sorted(str(file) for file in path.glob("*.py"))
@@ -80,7 +81,7 @@ def load_study(path: Path) -> Study:
         cause = ": ".join(filter(None, (type(error).__name__, reason)))
         msg = "\n  ".join(filter(None, (f"{place.name} fails with {cause}", place.source)))
         raise StudyError(msg) from error
-    return _with_hashes(_study_in(path, names), path.parent)
+    return with_logo(_with_hashes(_study_in(path, names), path.parent), path.parent)
 
 
 def _study_in(path: Path, names: dict[str, object]) -> Study:

@@ -21,6 +21,7 @@ from rater.study.dimension import OWN_TEXTS, Dimension
 from rater.study.endings import Endings
 from rater.study.fields import ShownField
 from rater.study.label_choice import require_as_many_options
+from rater.study.logo import Logo
 from rater.study.practice_and_checks import AttentionCheck, CheckRule, Practice
 from rater.study.questionnaire import Question as QuestionnaireQuestion
 from rater.study.questionnaire import When
@@ -143,6 +144,8 @@ class Protocol(Declaration):
     """Translations of these texts, by language. (rater)"""
     accent: Annotated[str, StringConstraints(pattern=r"^#[0-9a-f]{6}$", to_lower=True)] | None = None
     """Colour of the chosen answer and of the primary button, as ``#rrggbb``. (rater)"""
+    logo: Logo | None = None
+    """A picture at the top of every page for raters. (rater)"""
 
     @property
     def explains_bold(self) -> bool:

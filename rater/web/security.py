@@ -162,6 +162,11 @@ def allow_framing() -> None:
     g.may_be_framed = True
 
 
+def allow_caching() -> None:
+    """Let the browser keep this answer: its address changes when its content does."""
+    g.may_be_kept = True
+
+
 def _add_headers(response: Response) -> Response:
     if g.get("may_be_framed"):
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.replace(
@@ -178,6 +183,8 @@ def _add_headers(response: Response) -> Response:
             response.headers.setdefault(name, value)
     if request.endpoint == "static" and response.status_code == 200:
         response.headers["Cache-Control"] = f"public, max-age={response.cache_control.max_age}, immutable"
+    elif g.get("may_be_kept"):
+        response.headers["Cache-Control"] = f"private, max-age={_TOKEN_LIFETIME_S}, immutable"
     else:
         # a page kept by a browser would show old answers to the next user
         response.headers["Cache-Control"] = "no-store"

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from rater import Logo
 from rater.admin.amend import AmendedStudy, amend_study
 from rater.analysis.primary import analyze
+from rater.audit.preview import PIXEL
 from rater.cli import cli
 from rater.errors import StateError
 from rater.publish.booklets import ASSIGNMENT_VERSION
@@ -67,6 +69,17 @@ def test_a_changed_text_is_in_force_at_once_and_verifies(rated: Study, amend: Am
         now = get_study(session, rated.name)
     assert (now.protocol.instructions, now.protocol.dimensions[0].question) == ("Say how happy.", "How glad?")
     assert now.study_hash == rated.hash
+    assert amend.tampered(rated) == set()
+
+
+def test_a_logo_can_be_added_and_the_study_verifies(rated: Study, amend: Amend, rating_url: str) -> None:
+    logo = Logo(path="logo.png", alt="University of Somewhere", content=PIXEL)
+
+    done = amend(rated, logo=logo.model_dump())
+
+    assert done.changes == ("logo",)
+    with disposing(open_rating(rating_url)) as rating, reading(rating) as session:
+        assert get_study(session, rated.name).protocol.logo == logo
     assert amend.tampered(rated) == set()
 
 

@@ -15,6 +15,7 @@ from rater import (
     Ending,
     Endings,
     Likert,
+    Logo,
     Number,
     Pairwise,
     Practice,
@@ -23,6 +24,7 @@ from rater import (
     Slider,
 )
 from rater.audit.marks import Searcher, collect_marks
+from rater.audit.preview import PIXEL
 from rater.publish.publish import publish_study
 from rater.store.engine import disposing, open_engine
 from rater.store.rating.studies import PublishedStudy
@@ -114,6 +116,7 @@ def with_every_page(study: Study, dimensions: tuple[Dimension, ...]) -> Study:
             "practice": (practice,),
             "practice_pass": 1,
             "break_every": 4,
+            "logo": Logo(path="logo.png", alt="University of Somewhere", content=PIXEL),
             "blinding": BlindingQuestion(),
             "final_comment": "Anything else?",
             "debrief": "Half of the texts were made after a change to the model.",

@@ -1,14 +1,18 @@
 """A text is there in full or shows that it continues, and nothing moves under a rater's hand."""
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from PIL import Image
+from playwright.sync_api import Locator, Page, Route, expect
 
 from rater.store.rating.publication import NewTrial
 from rater.study.dimension import Dimension
+from rater.study.logo import Logo
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
 from rater.study.scales import Likert, Number, Pairwise, Slider
@@ -312,3 +316,33 @@ def test_agreement_comes_first_on_a_phone(browse: Browse, start: Start) -> None:
         )
         assert agree["y"] + agree["height"] < decline["y"]
         assert (agree["width"], agree["height"]) == (decline["width"], decline["height"])
+
+
+@pytest.mark.parametrize("window", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_a_logo_moves_nothing_when_it_arrives_and_the_answers_stay_in_the_window(
+    browse: Browse, start: Start, window: dict[str, Any]
+) -> None:
+    kept = BytesIO()
+    Image.new("RGB", (1_900, 60), "navy").save(kept, "PNG")
+    logo = Logo(path="logo.png", alt="Somewhere", content=b64encode(kept.getvalue()).decode())
+    study = start(texts=(PROSE,), logo=logo)
+    held: list[Route] = []
+    with browse(**window) as context:
+        page = context.new_page()
+        page.goto(f"{study}/consent")
+        page.route("**/logo/*", lambda route: held.append(route))  # noqa: PLW0108 (a method of a list cannot be a handler)
+        page.get_by_role("button", name="I agree to take part").click()
+        page.locator("button.primary").click()
+        at_trial(page, 1)
+        question = page.locator(".question")
+        before = box(question)
+        assert not page.locator("img.logo").evaluate("each => each.complete")
+        for route in held:
+            route.continue_()
+        expect(page.locator("img.logo")).to_have_js_property("complete", value=True)
+
+        assert page.locator("img.logo").evaluate("each => each.naturalWidth") == 1_900
+        assert box(question) == before
+        assert box(page.locator("img.logo"))["width"] <= window["viewport"]["width"]
+        assert before["y"] + before["height"] <= window["viewport"]["height"]
+        assert page.evaluate("document.documentElement.scrollWidth") == window["viewport"]["width"]

@@ -19,6 +19,7 @@ from rater.web.language import Direction
 from rater.web.markdown import render_markdown
 from rater.web.rating import flow
 from rater.web.rating.flow import Place
+from rater.web.rating.logo import ShownLogo, logo_of
 from rater.web.rating.request_context import Visit, contact_of_request, link_contact, write_arrival
 from rater.web.settings import running
 
@@ -95,6 +96,8 @@ class Frame:
     direction: Direction
     look_url: str | None = None
     """The style sheet of the study's own colour."""
+    logo: ShownLogo | None = None
+    """The picture at the top of the page."""
     languages: tuple[LanguageChoice, ...] = ()
     """Empty where there is one only, and where a change would lose what is on the page."""
     language_url: str = ""
@@ -179,6 +182,7 @@ def frame_of(visit: Visit, *, holds_answers: bool = False) -> Frame:
         language=visit.language,
         direction=language.direction_of((protocol.title, protocol.dimensions[0].question)),
         look_url=url_for("rater.look", accent=protocol.accent[1:]) if protocol.accent else None,
+        logo=logo_of(visit),
         languages=() if holds_answers else _languages(visit),
         language_url=flow.url_of(slug, Place("change_language"), kept),
         again_url=flow.url_of(slug, Place("again")) if is_rating else None,
