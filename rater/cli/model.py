@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 def _check_device(_context: click.Context, _option: click.Parameter, device: str | None) -> str | None:
     """Validate the name of a device; only torch can check whether it exists."""
-    if device is not None and not re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", device):
-        msg = f"Unknown device {device!r}; valid: cpu, cuda, a GPU by number such as cuda:1, mps or xpu."
+    if device is not None and not re.fullmatch(r"auto|(cpu|cuda|mps|xpu)(:\d+)?", device):
+        msg = (
+            f"Unknown device {device!r}; valid: cpu, cuda, a GPU by number such as cuda:1, auto (all GPUs), "
+            "mps or xpu."
+        )
         raise click.BadParameter(msg)
     return device
 
@@ -24,7 +27,8 @@ def _check_device(_context: click.Context, _option: click.Parameter, device: str
 device_option = click.option(
     "--device",
     callback=_check_device,
-    help="Device of the model: cpu, cuda, cuda:1 …  [default: cuda if available, otherwise cpu]",
+    help="Device of the model: cpu, cuda, cuda:1 …; auto divides its layers over all GPUs.  [default: cuda "
+    "if available, otherwise cpu]",
 )
 """Adds ``--device``."""
 
@@ -72,7 +76,8 @@ def load_model(name: str, device: str | None, dtype: str | None = None) -> "Tran
 
     from rater.steering.bridge import load_model as load
 
-    if (device or ("cuda" if torch.cuda.is_available() else "cpu")).startswith("cpu"):
+    default = "cuda" if torch.cuda.is_available() else "cpu"
+    if (default if device in {None, "auto"} else str(device)).startswith("cpu"):
         _warn_of_cpu(name, dtype)
     return load(name, device=device, dtype=None if dtype is None else getattr(torch, dtype))
 
@@ -83,7 +88,7 @@ def load_engine(name: str, options: "GenerationOptions") -> "GenerationEngine":
     Raises:
         ModelError: a package is not installed, or the model cannot be loaded.
     """
-    from rater.generate.engines.protocol import EngineName
+    from rater.generate.engines.protocol import EngineName, require_vllm
 
     if options.engine == EngineName.TORCH:
         model = load_model(name, options.device, options.dtype)
@@ -91,6 +96,7 @@ def load_engine(name: str, options: "GenerationOptions") -> "GenerationEngine":
 
         return TorchEngine(model)
     require_torch()
+    require_vllm()
     click.echo(f"Loading vLLM and the model {name} (about a minute) …", err=True)
     from rater.workspace.generation import load_engine as load
 

@@ -52,7 +52,7 @@ class WorkerOptions:
             return
         from rater.runners.ray_cluster import ClusterOptions, RayCluster
 
-        if device is not None and ":" in device:
+        if device is not None and (":" in device or device == "auto"):
             msg = f"--device is {device}; valid with --ray: cpu or cuda. Each worker has a GPU of its own."
             raise RaterError(msg)
         options = ClusterOptions(

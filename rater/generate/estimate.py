@@ -210,12 +210,12 @@ def estimate(
         cells: The completions.
         batch_size: Number of completions that are decoded together.
         engine: The engine.
-        device: The model's device; None for a GPU if there seems to be one.
+        device: The model's device; None or "auto" for a GPU if there seems to be one.
         dtype: The type of the loaded weights; None for the checkpoint's own.
     """
     n_new = study.sampling.max_new_tokens * study.n_replies
     n_tokens = len(cells) * n_new
-    where = device or likely_device()
+    where = likely_device() if device in {None, "auto"} else str(device)
     checkpoint = read_checkpoint(model)
     if checkpoint is None:
         return GenerationEstimate(

@@ -166,7 +166,7 @@ def _pass(
             "hook_attn_out and hook_mlp_out give."
         )
         raise ModelError(msg)
-    return collected[0]
+    return collected[0].to(model.cfg.device)  # where vectors are combined, whatever the layer's device
 
 
 def _check_lengths(model: TransformerBridge, rows: Sequence[Sequence[int]]) -> None:

@@ -5,20 +5,22 @@ Errors of PyTorch that mean that memory ran out are recognised here too, for loa
 
 import copy
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import nn
 
 from rater.embedded_model import EMBEDDED_MODEL, embedded_model_path, quietly
 from rater.errors import ModelError, nearest
+from rater.steering.placement import ALL_GPUS, DeviceMap, place_on_gpus
 from rater.steering.prompts import new_text, require_bos, token_ids
 
 with quietly():  # its imports warn and print
     from huggingface_hub import HfApi
     from transformer_lens.model_bridge import TransformerBridge
-    from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 _PLAIN: "weakref.WeakKeyDictionary[nn.Module, nn.Module]" = weakref.WeakKeyDictionary()
 # Phrases of PyTorch's RuntimeErrors on Linux, Windows and Apple's GPUs, and of cuBLAS and cuDNN. CUDA has an
@@ -29,7 +31,7 @@ _PHRASES = ("can't allocate memory", "not enough memory", "out of memory", "STAT
 def load_model(
     name_or_path: str | Path,
     *,
-    device: str | torch.device | None = None,
+    device: str | torch.device | Mapping[str, int | str] | None = None,
     dtype: torch.dtype | None = None,
 ) -> TransformerBridge:
     """Load the embedded model, a local folder or a model of the hub.
@@ -39,22 +41,25 @@ def load_model(
 
     Args:
         name_or_path: A name as in a study's `model`, or a folder.
-        device: A torch device; None for a GPU if there is one.
+        device: A torch device; None for a GPU if there is one; "auto" to divide the layers over all GPUs; or
+            the device of each module, a `device_map` of the package accelerate.
         dtype: The type of the weights; None for the checkpoint's.
 
     Raises:
         ModelError: the model or device does not exist, the model cannot be downloaded, does not fit into the
-            device's memory, or has an architecture that cannot be steered.
+            memory of its devices, or has an architecture that cannot be steered.
     """
     name = str(name_or_path)
     source = model_source(name)
-    where = find_device(device)
+    where: _Where = _find_devices(device) if isinstance(device, Mapping) else find_device(device)
+    if device == ALL_GPUS and torch.cuda.device_count() > 1:
+        where = ALL_GPUS
     try:
         with quietly():
-            parts = _load(source, dtype or "auto")
+            parts = _load(source, dtype, where)
             # before the bridge is made, since transformer_lens gives a tokenizer without BOS its EOS
             require_bos(parts.tokenizer, name)
-            return _bridge(name, parts.model.to(where), parts.tokenizer)
+            return bridge_of(name, parts.model, parts.tokenizer)
     except (OSError, ValueError, NotImplementedError) as error:
         hint = nearest(name, [EMBEDDED_MODEL])
         suggestion = hint if hint.startswith(" Did you mean") else ""
@@ -72,13 +77,14 @@ def load_model(
 
 
 def find_device(device: str | torch.device | None) -> torch.device:
-    """Return a device, by default a GPU if there is one, after checking that it can compute.
+    """Return a device, by default and for "auto" a GPU if there is one, after checking that it can compute.
 
     Raises:
         ModelError: it cannot be used.
     """
     n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    name = str(device or ("cuda" if n_gpus else "cpu"))
+    default = "cuda" if n_gpus else "cpu"
+    name = default if device in {None, ALL_GPUS} else str(device)
     try:
         where = torch.device(name)
         torch.ones(1, device=where).item()  # the device "meta" has no numbers
@@ -96,22 +102,36 @@ def find_device(device: str | torch.device | None) -> torch.device:
     return where
 
 
+def _find_devices(placed: Mapping[str, int | str]) -> DeviceMap:
+    """Return the device of each module, after checking that each can compute.
+
+    Raises:
+        ModelError: one cannot be used, or weights would be offloaded to the disk.
+    """
+    for device in dict.fromkeys(placed.values()):
+        find_device(f"cuda:{device}" if isinstance(device, int) else device)
+    return dict(placed)
+
+
+_Where: TypeAlias = 'torch.device | DeviceMap | Literal["auto"]'
+
+
 class _Parts(NamedTuple):
     model: nn.Module
     tokenizer: PreTrainedTokenizerBase
 
 
-def _load(source: str, dtype: torch.dtype | str) -> _Parts:
+def _load(source: str, dtype: torch.dtype | None, where: _Where) -> _Parts:
     """Load a model from a folder or the hub's local cache, otherwise from the hub."""
     if Path(source).is_dir():
         _check_folder(Path(source))
     try:
-        return _from_pretrained(source, dtype, local_files_only=True)
+        return _from_pretrained(source, dtype, where, local_files_only=True)
     except OSError:
         if Path(source).is_dir():
             raise
     _check_hub(source)
-    return _from_pretrained(source, dtype, local_files_only=False)
+    return _from_pretrained(source, dtype, where, local_files_only=False)
 
 
 def _check_folder(folder: Path) -> None:
@@ -124,11 +144,22 @@ def _check_folder(folder: Path) -> None:
         raise OSError(msg)
 
 
-def _from_pretrained(source: str, dtype: torch.dtype | str, *, local_files_only: bool) -> _Parts:
+def _from_pretrained(
+    source: str, dtype: torch.dtype | None, where: _Where, *, local_files_only: bool
+) -> _Parts:
+    placed: DeviceMap | None = where if isinstance(where, dict) else None
+    if where == ALL_GPUS:
+        config = AutoConfig.from_pretrained(source, local_files_only=local_files_only)
+        placed = place_on_gpus(source, config, dtype)
+    options = {} if placed is None else {"device_map": placed}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local_files_only)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            source, dtype=dtype, local_files_only=local_files_only, output_loading_info=True
+            source,
+            dtype=dtype or "auto",
+            local_files_only=local_files_only,
+            output_loading_info=True,
+            **options,
         )
     except (OSError, ValueError, MemoryError):
         raise
@@ -144,7 +175,7 @@ def _from_pretrained(source: str, dtype: torch.dtype | str, *, local_files_only:
             f"its files lack {len(names)} of the weights that its configuration declares, such as {names[0]}"
         )
         raise ValueError(msg)
-    return _Parts(model, tokenizer)
+    return _Parts(model.to(where) if isinstance(where, torch.device) else model, tokenizer)
 
 
 def _check_hub(name: str) -> None:
@@ -156,8 +187,8 @@ def _check_hub(name: str) -> None:
         raise OSError(msg) from error
 
 
-def _bridge(name: str, plain: nn.Module, tokenizer: PreTrainedTokenizerBase) -> TransformerBridge:
-    """Wrap a copy of the modules that shares the weights: a bridge replaces the modules it wraps."""
+def bridge_of(name: str, plain: nn.Module, tokenizer: PreTrainedTokenizerBase) -> TransformerBridge:
+    """Wrap a copy of a loaded model's modules that shares its weights: a bridge replaces what it wraps."""
     tensors = [*plain.parameters(), *plain.buffers()]
     wrapped = copy.deepcopy(plain, {id(tensor): tensor for tensor in tensors})
     bridge = TransformerBridge.boot_transformers(
@@ -173,6 +204,12 @@ def plain_model(model: TransformerBridge) -> nn.Module:
     For a bridge that `load_model` did not make, return its own wrapped model, which gives the same numbers.
     """
     return _PLAIN.get(model, model.original_model)
+
+
+def devices_of(model: TransformerBridge) -> list[torch.device]:
+    """Return the devices that the model's weights are on, the one that takes its tokens first."""
+    first = torch.device(str(model.cfg.device))
+    return list(dict.fromkeys([first, *(each.device for each in plain_model(model).parameters())]))
 
 
 def tokenize(model: TransformerBridge, text: str) -> list[int]:

@@ -101,7 +101,8 @@ def _gather(
     for states, rows in parts:
         length = min(states.shape[2], width)
         target = gathered[start : start + len(rows), :, width - length : width]
-        target.copy_(states[:, :, states.shape[2] - length :].index_select(0, rows))
+        # The layers of a model on several GPUs have their states on different ones.
+        target.copy_(states[:, :, states.shape[2] - length :].index_select(0, rows.to(states.device)))
         start += len(rows)
     return gathered
 

@@ -120,7 +120,7 @@ def _run(
 
     def collector(point: str) -> Callable[..., None]:
         def collect(activations: Tensor, hook: object) -> None:  # noqa: ARG001 (transformer_lens passes it by name)
-            seen[point] = activations[0].detach()
+            seen[point] = activations[0].detach().to(model.cfg.device)
 
         return collect
 
@@ -136,8 +136,10 @@ def _run(
 
 
 def _unembed(model: TransformerBridge, stream: Float[Tensor, "pos d_model"]) -> Float[Tensor, "pos d_vocab"]:
-    logits: Tensor = model.unembed(model.ln_final(stream[None]))
-    return logits[0].float().log_softmax(-1)
+    # On several GPUs, a module that is run by itself is not given its input where its weights are.
+    norm, last = (next(each.parameters()).device for each in (model.ln_final, model.unembed))
+    logits: Tensor = model.unembed(model.ln_final(stream[None].to(norm)).to(last))
+    return logits[0].float().log_softmax(-1).to(stream.device)
 
 
 def _require_lens(

@@ -84,7 +84,8 @@ class GenerationOptions:
         engine: The engine that generates.
         tensor_parallel: GPUs that share each layer of the model; only with the engine vllm.
         batch_size: Completions that are decoded together; None chooses by the study.
-        device: Device of the model, such as ``cpu`` or ``cuda:1``; None takes a GPU where there is one.
+        device: Device of the model, such as ``cpu`` or ``cuda:1``; ``auto`` divides its layers over all GPUs;
+            None takes a GPU where there is one.
         dtype: Type of the weights: float32, bfloat16 or float16; None keeps the checkpoint's.
         limit: Completions generated in this run at most, balanced over prompts and arms.
         restart: Whether the completions of an unpublished study are thrown away first.
@@ -149,7 +150,8 @@ def _load_vllm(name: str, options: GenerationOptions) -> "GenerationEngine":
     if options.device not in {None, engine.device}:
         msg = (
             f"The device is {options.device!r}, but the vLLM that is installed runs on {engine.device}. "
-            "Leave --device out; the variable CUDA_VISIBLE_DEVICES chooses among several GPUs."
+            "Leave --device out: --tensor-parallel N uses several GPUs, and the variable "
+            "CUDA_VISIBLE_DEVICES chooses among them."
         )
         raise ModelError(msg)
     return engine
@@ -167,8 +169,8 @@ def require_engine(study: Study, options: GenerationOptions) -> None:
         require_mappable(study)
     elif options.tensor_parallel > 1:
         msg = (
-            f"tensor_parallel is {options.tensor_parallel}, but the engine torch runs a model on one device. "
-            "Use --engine vllm, or leave it out."
+            f"tensor_parallel is {options.tensor_parallel}, but the engine torch divides no layers. Use "
+            "--device auto, which divides the model between its layers, or --engine vllm."
         )
         raise ModelError(msg)
 

@@ -1,12 +1,15 @@
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from rater.cli.generate import generate
-from rater.cli.model import load_model
+from rater.cli.model import load_engine, load_model
 from rater.errors import ModelError
+from rater.generate.engines.protocol import EngineName
+from rater.workspace.generation import GenerationOptions
 
 
 @pytest.fixture
@@ -38,3 +41,13 @@ def test_what_is_no_device_is_refused_before_torch_is_loaded(device: str) -> Non
 
     assert ran.exit_code == 2
     assert f"Unknown device {device!r}; valid: cpu, cuda, a GPU by number such as cuda:1" in ran.output
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
+def test_an_engine_that_is_not_installed_is_refused_before_anything_is_loaded(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(ModelError, match=r"needs vllm, which is not installed\. Run: pip install"):
+        load_engine("smollm2-135m-instruct", GenerationOptions(engine=EngineName.VLLM))
+
+    assert capsys.readouterr() == ("", "")

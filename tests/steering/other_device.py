@@ -3,9 +3,10 @@
     python tests/steering/other_device.py FOLDER
 
 Tensors on the device "other" keep their numbers in ordinary memory, but report another device: an operation
-on one of them and on a tensor of the CPU is refused, as CUDA refuses it, and so is `numpy`. Each case is
-computed on both devices with small models. PyTorch knows the device as long as the process lives: hence a
-process of its own.
+on one of them and on a tensor of the CPU is refused, as CUDA refuses it, and so is `numpy`. So is one on
+tensors of other:0 and other:1, between which a model can be divided. Each case is computed on the CPU, on
+other:0, and with one model on both, with small models. PyTorch knows the device as long as the process lives:
+hence a process of its own.
 """
 
 # ruff: noqa: SLF001 (in PyTorch, devices are made in Python by private means only)
@@ -26,10 +27,12 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from rater.embedded_model import EMBEDDED_MODEL
+from rater.generate.engines.torch_engine import TorchEngine
 from rater.steering import additions as adding
 from rater.steering import completions, effects, likelihood, sweeps, vector_files
-from rater.steering.bridge import load_model, plain_model
+from rater.steering.bridge import devices_of, load_model
 from rater.steering.context import steer
+from rater.steering.lens import layer_predictions
 from rater.steering.prefill import next_token_logprobs
 from rater.steering.sweep_results import all_settings
 from rater.steering.vector_files import model_fingerprint
@@ -47,6 +50,8 @@ ACROSS = {
     ATEN.to,
 }
 """Operations that CUDA too allows on tensors of both devices: copying, and indexing with CPU tensors."""
+COPYING = {ATEN._to_copy, ATEN.copy_, ATEN.to}
+"""Operations that CUDA allows on tensors of two GPUs."""
 PROMPTS = ["I hate you because", "When we ran home this morning"]
 LOVE = XVector("Love", "Hate", coeff=4, at=1, pad="space")
 
@@ -57,14 +62,14 @@ class OtherDevice(Tensor):
     held: Tensor
 
     @staticmethod
-    def __new__(cls, held: Tensor) -> "OtherDevice":
+    def __new__(cls, held: Tensor, number: int = 0) -> "OtherDevice":
         made: OtherDevice = Tensor._make_wrapper_subclass(
             cls,
             held.size(),
             strides=held.stride(),
             storage_offset=held.storage_offset(),
             dtype=held.dtype,
-            device=torch.device(DEVICE, 0),
+            device=torch.device(DEVICE, number),
         )
         made.held = held
         return made
@@ -107,6 +112,9 @@ def run(func: Any, args: Any, kwargs: Any) -> Any:
     strangers = [tensor for tensor in tensors if not isinstance(tensor, OtherDevice) and tensor.dim()]
     if is_there and strangers and func.overloadpacket not in ACROSS:
         raise RuntimeError(f"Expected all tensors to be on the same device, but {func} got {DEVICE} and cpu.")
+    numbers = list(dict.fromkeys(each.device.index for each in tensors if isinstance(each, OtherDevice)))
+    if len(numbers) > 1 and func.overloadpacket not in COPYING:
+        raise RuntimeError(f"Expected all tensors to be on the same device, but {func} got {numbers}.")
     if func.overloadpacket is ATEN._fused_sdp_choice:
         return 0  # attention in single operations
     devices = [leaf for leaf in leaves if isinstance(leaf, torch.device)]
@@ -116,7 +124,8 @@ def run(func: Any, args: Any, kwargs: Any) -> Any:
     made = func(*own_args, **own_kwargs)
     if func._schema.is_mutable and func._schema.returns:
         return args[0]
-    return tree_map_only(Tensor, OtherDevice, made) if goes_there else made
+    number = (devices[0].index if devices else numbers[0]) or 0 if goes_there else None
+    return made if number is None else tree_map_only(Tensor, lambda held: OtherDevice(held, number), made)
 
 
 def generate(model: TransformerBridge, arms: Any, **draws: Any) -> list[Any]:
@@ -185,6 +194,10 @@ def sweep(model: TransformerBridge) -> list[Any]:
     return [[each.kl, each.ratio, each.nll, each.n_words] for each in outcomes]
 
 
+def lens(model: TransformerBridge) -> list[float]:
+    return [each.entropy for each in layer_predictions(model, PROMPTS[0], (LOVE,))]
+
+
 def norms(model: TransformerBridge) -> list[float]:
     vectors = adding.resolve(model, (LOVE,))
     return [each.ratio for each in effects.position_norms(model, PROMPTS[0], vectors)]
@@ -209,6 +222,7 @@ def cases(folder: Path) -> dict[str, Callable[[TransformerBridge], Any]]:
             model, PROMPTS[0], " you ran", adding.resolve(model, (LOVE,))
         ),
         "fingerprint": model_fingerprint,
+        "lens": lens,
     }
 
 
@@ -243,10 +257,39 @@ def save_models(folder: Path) -> dict[str, Path]:
     return paths
 
 
-def computed(path: Path, device: str, folder: Path) -> dict[str, Any]:
-    model = load_model(path, device=device)
-    parameter = next(plain_model(model).parameters())
-    assert parameter.device.type == device, f"the model is on {parameter.device}"
+# The output layer is on the first device, where accelerate puts one that shares weights with the embedding.
+DIVIDED = {
+    "llama": {
+        "model.embed_tokens": f"{DEVICE}:0",
+        "model.rotary_emb": f"{DEVICE}:0",
+        "model.layers.0": f"{DEVICE}:0",
+        "model.layers.1": f"{DEVICE}:1",
+        "model.layers.2": f"{DEVICE}:1",
+        "model.norm": f"{DEVICE}:1",
+        "lm_head": f"{DEVICE}:0",
+    },
+    "gpt2": {
+        "transformer.wte": f"{DEVICE}:0",
+        "transformer.wpe": f"{DEVICE}:0",
+        "transformer.h.0": f"{DEVICE}:0",
+        "transformer.h.1": f"{DEVICE}:1",
+        "transformer.h.2": f"{DEVICE}:1",
+        "transformer.ln_f": f"{DEVICE}:1",
+        "lm_head": f"{DEVICE}:1",
+    },
+}
+
+
+def recorded(path: Path) -> str:
+    """Return what is saved with completions of the divided model."""
+    return TorchEngine(load_model(path, device=DIVIDED[path.name])).versions["device"]
+
+
+def computed(path: Path, device: str, folder: Path, *, divided: bool = False) -> dict[str, Any]:
+    model = load_model(path, device=DIVIDED[path.name] if divided else device)
+    devices = [str(each) for each in devices_of(model)]
+    assert devices == ([f"{DEVICE}:0", f"{DEVICE}:1"] if divided else devices[:1]), devices
+    assert devices[0].startswith(device), devices
     wanted = SHORT if path.name == "gpt2" else cases(folder)
     return {name: cases(folder)[name](model) for name in wanted}
 
@@ -257,12 +300,19 @@ def main(folder: Path) -> None:
     _setup_privateuseone_for_python_backend(DEVICE)
     with Machine():  # type: ignore[no-untyped-call] # torch is partly untyped
         there = {name: computed(path, DEVICE, folder) for name, path in paths.items()}
+        divided = {name: computed(path, DEVICE, folder, divided=True) for name, path in paths.items()}
+        device = recorded(paths["llama"])
         two = torch.ones(2, device=DEVICE)
         try:
             two + torch.ones(2)
         except RuntimeError as error:
             refused = str(error)
-    print(json.dumps({"refused": refused, "cpu": here, DEVICE: there}))
+        try:
+            two + torch.ones(2, device=f"{DEVICE}:1")
+        except RuntimeError as error:
+            refused_between = str(error)
+    report = {"refused": refused, "refused between": refused_between, "cpu": here, DEVICE: there}
+    print(json.dumps(report | {"divided": divided, "recorded": device}))
 
 
 if __name__ == "__main__":

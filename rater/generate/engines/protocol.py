@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from rater.errors import ModelError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -21,6 +24,21 @@ class EngineName(StrEnum):
 
     TORCH = "torch"
     VLLM = "vllm"
+
+
+def require_vllm() -> None:
+    """Check that the packages of the engine vllm are installed, without importing them.
+
+    Raises:
+        ModelError: a package is missing.
+    """
+    for package in ("vllm", "vllm_lens"):
+        if find_spec(package) is None:
+            msg = (
+                f"The engine vllm needs {package}, which is not installed. Run: pip install 'rater[vllm]' in "
+                "an environment of its own; see the page 'Choose an engine'."
+            )
+            raise ModelError(msg)
 
 
 class GenerationEngine(Protocol):

@@ -15,6 +15,7 @@ from rater.generate.completion_store import Versions
 from rater.generate.engines.protocol import EngineName
 from rater.steering.additions import resolve
 from rater.steering.batch import Completion, Row
+from rater.steering.bridge import devices_of
 from rater.steering.draw import SamplingParameters
 from rater.steering.likelihood import unsteered_nlls
 from rater.steering.sampler import generate
@@ -39,21 +40,21 @@ class TorchEngine:
 
     @property
     def versions(self) -> Versions:
-        """Versions of the packages, and the device and dtype of the weights."""
-        parameter = next(self._model.parameters())
+        """Versions of the packages, the device or the number of devices, and the dtype of the weights."""
+        devices = devices_of(self._model)
         return {
             "engine": EngineName.TORCH.value,
             "python": platform.python_version(),
             **{package: version(package) for package in _PACKAGES},
-            "device": str(parameter.device),
-            "dtype": str(parameter.dtype),
+            "device": str(devices[0]) if len(devices) == 1 else f"{len(devices)} × {devices[0].type}",
+            "dtype": str(next(self._model.parameters()).dtype),
         }
 
     def peak_bytes(self) -> int:
-        """Return PyTorch's largest allocation on a GPU, or the largest resident memory of the process."""
-        device = next(self._model.parameters()).device
-        if device.type == "cuda":
-            return torch.cuda.max_memory_allocated(device)
+        """Return PyTorch's largest allocation, summed over GPUs, or the largest memory of the process."""
+        gpus = [device for device in devices_of(self._model) if device.type == "cuda"]
+        if gpus:
+            return sum(torch.cuda.max_memory_allocated(device) for device in gpus)
         return peak_memory_of_process()
 
     def resolve(self, additions: Sequence[AnyAddition], *, place: str) -> tuple[SteeringVector, ...]:

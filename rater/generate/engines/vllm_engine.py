@@ -11,7 +11,6 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from statistics import fmean
 from typing import Any, TypeVar
 
@@ -22,7 +21,7 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrained
 from rater.errors import ModelError
 from rater.generate.completion_store import Versions
 from rater.generate.engines.canary import TwoLogprobs, check_canary
-from rater.generate.engines.protocol import EngineName
+from rater.generate.engines.protocol import EngineName, require_vllm
 from rater.generate.engines.torch_engine import peak_memory_of_process
 from rater.generate.engines.vllm_mapping import AddShift, layer_shifts, output_layer, require_steered
 from rater.generate.engines.vllm_penalties import PENALTIES, Penalties, processor_class
@@ -31,6 +30,7 @@ from rater.steering.additions import resolve
 from rater.steering.batch import Completion, Row
 from rater.steering.bridge import load_model, model_source
 from rater.steering.draw import SamplingParameters
+from rater.steering.placement import ALL_GPUS
 from rater.steering.positions import require_fit
 from rater.steering.prompts import new_text, require_bos, token_ids
 from rater.steering.vectors import SteeringVector
@@ -50,21 +50,6 @@ _ENVIRONMENT = {
     "VLLM_LOGGING_LEVEL": "ERROR",
 }
 _CANARY_TEXT = "I went up to my friend and said"
-
-
-def require_vllm() -> None:
-    """Check that the extra is installed, without importing it.
-
-    Raises:
-        ModelError: a package is missing.
-    """
-    for package in ("vllm", "vllm_lens"):
-        if find_spec(package) is None:
-            msg = (
-                f"The engine vllm needs {package}, which is not installed. Run: pip install 'rater[vllm]' in "
-                "an environment of its own; see the page 'Choose an engine'."
-            )
-            raise ModelError(msg)
 
 
 @dataclass(frozen=True)
@@ -154,7 +139,9 @@ class VllmEngine:
         if not additions:
             return ()
         if self._bridge is None:
-            self._bridge = load_model(self._name, device=self.device, dtype=getattr(torch, self._dtype))
+            # a model that needs several GPUs here needs them there
+            where = ALL_GPUS if self._tensor_parallel > 1 and self.device == "cuda" else self.device
+            self._bridge = load_model(self._name, device=where, dtype=getattr(torch, self._dtype))
         vectors = resolve(self._bridge, additions, place=place)
         for vector in vectors:
             output_layer(vector.hook_point, place)

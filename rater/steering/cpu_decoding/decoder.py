@@ -96,8 +96,9 @@ def _module_step(module: nn.Module) -> DecodingStep:
 
 
 def _is_slow(model: nn.Module) -> bool:
-    parameter = next(model.parameters())
-    return parameter.device.type == "cpu" and parameter.dtype == torch.float32
+    # All of them: parts of a model may be on other devices, or on the disk.
+    devices = {parameter.device.type for parameter in model.parameters()}
+    return devices == {"cpu"} and next(model.parameters()).dtype == torch.float32
 
 
 def attend(  # noqa: PLR0917 (transformers' signature)
