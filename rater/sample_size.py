@@ -7,7 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from rater.analysis.answer_scale import ends_of, is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import ends_of
 from rater.analysis.concept_power import (
     MIN_SIMULATIONS,
     AssumedConcepts,
@@ -108,7 +109,7 @@ def default_points(study: Study) -> float:
     Choices run from −1 (always the other) to 1, so theirs is 0.25.
     """
     judged = study.simulated_as(study.primary)
-    low, high = (-1.0, 1.0) if is_pairwise(judged) else ends_of(judged)
+    low, high = (-1.0, 1.0) if kind_of(judged).is_preference else ends_of(judged)
     return (high - low) / 8
 
 

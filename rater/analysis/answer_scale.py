@@ -8,15 +8,7 @@ from numpy.typing import NDArray
 
 from rater.study.composite import CompositeScore
 from rater.study.dimension import Dimension
-from rater.study.scales import (
-    AnswerScale,
-    Likert,
-    OddScore,
-    RangeScale,
-    TargetScore,
-    TextScores,
-    describe_preferences,
-)
+from rater.study.scales import AnswerScale, RangeScale, describe_preferences
 
 
 class Numbers(RangeScale):
@@ -34,6 +26,7 @@ class Preferences(AnswerScale):
     """External choices between two texts: from −strongest (the other arm) over 0 to +strongest."""
 
     answer_unit: ClassVar[str] = "degrees of preference"
+    analysed_as: ClassVar[str] = "preferences"
 
     strongest: int = 1
     coding: ChoiceCoding | None = None
@@ -76,67 +69,35 @@ class Rated:
 
     name: str
     question: str
-    scale: Likert | Numbers | Preferences | TargetScore | OddScore
+    scale: AnswerScale
     is_inferred: bool = False
     """True if the scale was taken from the answers, since the user did not name it."""
 
 
 @dataclass(frozen=True)
-class Identified:
-    """A choice among labels of a study, as it is analysed: whether the target was chosen."""
+class Scored:
+    """A dimension of a study whose answers are analysed as scores: of orders of texts, or of correctness."""
 
     name: str
     question: str
-    scale: TargetScore
+    scale: AnswerScale
 
 
-@dataclass(frozen=True)
-class OddTextFound:
-    """Odd-one-out trials of a study, as they are analysed: whether the odd text was chosen."""
-
-    name: str
-    question: str
-    scale: OddScore
-
-
-@dataclass(frozen=True)
-class TextScore:
-    """A dimension on which raters put the texts of a trial in order, as the score of each text."""
-
-    name: str
-    question: str
-    scale: TextScores
-    is_external: bool = False
-    """True if the ratings come from a table without a study."""
-
-
-Judged: TypeAlias = Dimension | Rated | CompositeScore | Identified | OddTextFound | TextScore
+Judged: TypeAlias = Dimension | Rated | CompositeScore | Scored
 """A dimension that raters judged, or a score that combines several."""
 
 
 def as_scored(judged: Judged) -> Judged:
     """Return what is analysed: whether the target or the odd text was chosen, or scores of ordered texts."""
     scored = judged.scale.scored
-    if not isinstance(judged, Dimension):
+    if scored is judged.scale or not isinstance(judged, Dimension):
         return judged
-    if isinstance(scored, TargetScore):
-        return Identified(judged.name, judged.question, scored)
-    if isinstance(scored, OddScore):
-        return OddTextFound(judged.name, judged.question, scored)
-    if isinstance(scored, TextScores):
-        return TextScore(judged.name, judged.question, scored)
-    return judged
+    return Scored(judged.name, judged.question, scored)
 
 
 def n_together(judged: Judged) -> int:
     """Return the number of texts that raters compared in one trial."""
-    scored = judged.scale.scored
-    return scored.n_together if isinstance(scored, TextScores) else judged.scale.n_texts
-
-
-def is_pairwise(judged: Judged) -> bool:
-    """Return whether raters chose between two texts."""
-    return judged.scale.n_texts == 2
+    return judged.scale.scored.n_compared
 
 
 def ends_of(judged: Judged) -> tuple[float, float]:

@@ -9,19 +9,17 @@ drawn at once, and tested in closed form (`rater.analysis.quasi_f`).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from scipy import stats
 
-from rater.analysis.group_answers import GroupAnswers
 from rater.analysis.quasi_f import Floats, three_way, two_way
 from rater.analysis.sentences import counted
-from rater.analysis.simulate import AnswerModel, ModelSDs, PairwiseAnswers
+from rater.analysis.simulate import AnswerModel, ModelSDs
 from rater.analysis.simulated_power import Power
-from rater.analysis.triangle_test import TriangleAnswers
 from rater.study.analysis_plan import PlannedScore
 
 # Studies of a size need some 0.1 ms each, so that a small simulation error costs little.
@@ -213,40 +211,17 @@ def simulate_tables(
         + normal(by_concept.concept_arm, 1, 1, concepts)
         + normal(by_concept.rater_concept_arm, raters, 1, concepts)
     )
-    n_texts = assumed.scale.n_texts if isinstance(assumed.scale, GroupAnswers) else 2
-    texts = [normal(sd.item, 1, prompts, concepts) for _ in range(n_texts)]
-    shape = (n_studies, raters, prompts, concepts)
-    if isinstance(assumed.scale, GroupAnswers):
-        answers = _order_groups(assumed.scale, slope, texts, rng)
-    elif isinstance(assumed.scale, PairwiseAnswers):
-        answers = assumed.scale.answer(slope + texts[0] - texts[1] + rng.logistic(size=shape))
-    else:
-        assert not isinstance(assumed.scale, TriangleAnswers)  # noqa: S101 (refused by rater.sample_size)
-        level = (
+    texts = [normal(sd.item, 1, prompts, concepts) for _ in range(assumed.scale.n_shown)]
+
+    def draw_level() -> Floats:
+        return (
             normal(sd.rater, raters, 1, 1)
             + normal(sd.prompt, 1, prompts, own)
             + normal(by_concept.concept, 1, 1, concepts)
         )
-        first, second = (
-            assumed.scale.answer(level + sign * slope / 2 + text + rng.logistic(size=shape))
-            for sign, text in zip((1, -1), texts, strict=True)
-        )
-        answers = first - second
+
+    answers = assumed.scale.draw_differences(slope, texts, draw_level, rng)
     return np.sign(answers) if assumed.score == "net_superiority" else answers
-
-
-def _order_groups(
-    scale: GroupAnswers, slope: Floats, texts: Sequence[Floats], rng: np.random.Generator
-) -> Floats:
-    """Put the texts of each trial in order, and return the score of the first arm's minus the second's.
-
-    Each trial shows both arms of the contrast; the other texts have the level in the middle between them.
-    """
-    sides = [0.5, -0.5, *([0.0] * (scale.n_texts - 2))]
-    level = np.stack([slope * side + text for side, text in zip(sides, texts, strict=True)], axis=-1)
-    scores = scale.answer((level + rng.gumbel(size=level.shape)).reshape(-1, scale.n_texts))
-    apart: Floats = (scores[:, 0] - scores[:, 1]).reshape(slope.shape)
-    return apart
 
 
 def _multiples(n: int, factors: tuple[float, ...], fewest: int) -> list[int]:

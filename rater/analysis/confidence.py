@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rater.analysis.answer_scale import Judged, is_pairwise
-from rater.analysis.crossed import Compared, OutcomeLabels, compare, crossed_t
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged
+from rater.analysis.crossed import Compared, OutcomeLabels, compare, compare_scores, crossed_t
 from rater.analysis.intervals import Bounds
-from rater.analysis.odd_trials import ODD_PLACE
 from rater.analysis.plan import Planned
 from rater.analysis.results import Counts, NotEstimable, Outcome
 from rater.analysis.scope import make_primary
@@ -69,7 +69,7 @@ def confidence_effects(
     if "confidence" not in frame.columns:
         return None
     rows = frame[(frame["dimension"] == judged.name) & frame["arm"].isin(planned.contrast)]
-    if is_pairwise(judged):
+    if kind_of(judged).is_preference:
         rows = rows[rows["other_arm"].isin(planned.contrast)]
     given = rows["confidence"].notna().to_numpy()
     confidence = rows["confidence"].to_numpy(dtype=np.float64, na_value=np.nan)
@@ -78,7 +78,7 @@ def confidence_effects(
     declared = judged.n_confidence if isinstance(judged, Dimension) else 0
     n_points = declared or int(np.nanmax(confidence))
     is_confident = confidence > (n_points + 1) / 2
-    confident = compare(rows[is_confident], planned.contrast, judged.name, pairwise=is_pairwise(judged))
+    confident = compare(rows[is_confident], planned.contrast, judged)
     return ConfidenceEffects(
         n_points=n_points,
         arms=_by_arm(rows, confidence, planned, judged),
@@ -93,7 +93,7 @@ def _by_arm(
     rows: pd.DataFrame, confidence: NDArray[np.float64], planned: Planned, judged: Judged
 ) -> tuple[ConfidenceInArm, ...]:
     first, second = planned.contrast
-    if is_pairwise(judged):
+    if kind_of(judged).is_preference:
         parts = [(f"{first} or {second}", np.ones(len(rows), dtype=np.bool_))]
     else:
         parts = [(arm, (rows["arm"] == arm).to_numpy(dtype=np.bool_)) for arm in planned.contrast]
@@ -109,13 +109,13 @@ def _by_arm(
 def _difference(
     given: pd.DataFrame, compared: Compared, planned: Planned, judged: Judged, *, n_points: int
 ) -> Outcome:
-    if is_pairwise(judged):
+    if kind_of(judged).is_preference:
         reason = "a choice belongs to both of its arms, and so does the confidence in it"
         n: Counts = compared.answers.count()
         return NotEstimable(test=TEST, score="answers", reason=reason, n=n)
     points = given.assign(answer=given["confidence"].astype(np.float64))
-    points = points.drop(columns=ODD_PLACE, errors="ignore")  # by the arm of the odd text
-    cells = compare(points, planned.contrast, judged.name, pairwise=False).cells
+    # of odd-one-out trials by the arm of the odd text
+    cells = compare_scores(points, planned.contrast, judged.name).cells
     if cells.no_cells:
         return NotEstimable(test=TEST, score="answers", reason=cells.no_cells, n=cells.n)
     first, second = planned.contrast

@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged
 from rater.analysis.cell_scores import CellScores, Spread
 from rater.analysis.contrast_data import Cells, Ratings, score_cells, select_ratings
 from rater.analysis.intervals import DIFFERENCE, Bounds, clip
-from rater.analysis.odd_trials import is_odd_one_out, trials_between
 from rater.analysis.preferences import (
     Preferred,
     score_preferences,
-    select_odd_choices,
     select_preferences,
 )
 from rater.analysis.quasi_f import two_way
@@ -332,27 +332,51 @@ class Compared:
     raters: tuple[str, ...]
     prompts: tuple[str, ...]
 
+    @property
+    def ratings(self) -> Ratings:
+        """The answers, where they are scores of texts."""
+        assert isinstance(self.answers, Ratings)  # noqa: S101 (the kind of answer knows its own)
+        return self.answers
+
+    @property
+    def preferred(self) -> Preferred:
+        """The answers, where they are choices between texts."""
+        assert isinstance(self.answers, Preferred)  # noqa: S101 (the kind of answer knows its own)
+        return self.answers
+
     def scores(self, score: PlannedScore) -> CellScores:
         """One of the two scores of every cell."""
         return self.cells.scores(score)
 
 
-def compare(frame: pd.DataFrame, contrast: tuple[str, str], dimension: str, *, pairwise: bool) -> Compared:
-    """Select and score the answers to a contrast. Costs one sort of its rows."""
+def compare(frame: pd.DataFrame, contrast: tuple[str, str], judged: Judged) -> Compared:
+    """Select and score the answers to a contrast, as the kind of answer asks. Costs one sort of its rows."""
+    return kind_of(judged).select(frame, contrast, judged.name)
+
+
+def compare_scores(frame: pd.DataFrame, contrast: tuple[str, str], dimension: str) -> Compared:
+    """Select the scores of texts of two arms, and score their differences. Costs one sort."""
     rows = frame[(frame["dimension"] == dimension) & frame["arm"].isin(contrast)]
-    if is_odd_one_out(rows):
-        rows = trials_between(rows, contrast)
-        choices = select_odd_choices(rows, contrast)
-        return _named(rows, choices, score_preferences(choices))
-    if pairwise:
-        rows = rows[rows["other_arm"].isin(contrast)]
-        preferred = select_preferences(rows, contrast, dimension)
-        return _named(rows, preferred, score_preferences(preferred))
     ratings = select_ratings(rows, contrast, dimension)
-    return _named(rows, ratings, score_cells(ratings))
+    return name_cells(rows, ratings, score_cells(ratings))
 
 
-def _named(rows: pd.DataFrame, answers: Ratings | Preferred, cells: Cells) -> Compared:
+def compare_choices(frame: pd.DataFrame, contrast: tuple[str, str], dimension: str) -> Compared:
+    """Select the choices between texts of two arms, and score them. Costs one sort."""
+    rows = frame[(frame["dimension"] == dimension) & frame["arm"].isin(contrast)]
+    rows = rows[rows["other_arm"].isin(contrast)]
+    preferred = select_preferences(rows, contrast, dimension)
+    return name_cells(rows, preferred, score_preferences(preferred))
+
+
+def name_cells(rows: pd.DataFrame, answers: Ratings | Preferred, cells: Cells) -> Compared:
+    """Add the names of raters and prompts to the cells of some rows.
+
+    Args:
+        rows: The rows that the answers were selected from.
+        answers: The answers.
+        cells: Their cells.
+    """
     # The codes come from the same call (`select_ratings`); categories are not in the order of their names.
     raters, prompts = (pd.factorize(rows[column], sort=True)[1] for column in ("rater", "prompt"))
     return Compared(

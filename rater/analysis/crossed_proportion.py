@@ -42,6 +42,7 @@ METHOD = (
     "with Satterthwaite degrees of freedom"
 )
 REFERENCE = "Wilson 1927, J. Am. Stat. Assoc. 22:209–212; Korn & Graubard 1998, Survey Methodology 24:193–201"
+TEST = "crossed proportion"
 _EQUAL = 1e-9
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from rater.analysis.answer_scale import Judged, is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged
 from rater.analysis.composites import add_composites, without_composites
 from rater.analysis.contrast_data import first_showings, judged_only
-from rater.analysis.preferences import one_row_a_text
+from rater.analysis.sentences import number
 
 RATED_COLUMNS = ("dimension", "mean_rating", "n_ratings", "mean_rating_kept", "n_ratings_kept")
 """The columns that `rate_texts` adds to the table of texts."""
@@ -56,10 +57,7 @@ def _rate(
 def _by_item(judged: pd.DataFrame, dimension: Judged) -> pd.DataFrame:
     """Return the mean and the number of ratings of each item on a dimension."""
     rows = judged[judged["dimension"] == dimension.name]
-    if is_pairwise(dimension):
-        preferred = pd.concat([rows["answer"], -rows["answer"]], ignore_index=True)
-        rows = one_row_a_text(rows).assign(answer=preferred)
-    return rows.groupby("item")["answer"].agg(["mean", "size"])
+    return kind_of(dimension).rate_texts(rows).groupby("item")["answer"].agg(["mean", "size"])
 
 
 @dataclass(frozen=True)
@@ -92,15 +90,16 @@ def describe_arms(
 
     One pass over the answers of each arm.
     """
-    arms = _describe(frame, dimension, contrast)
+    rows = frame[frame["dimension"] == dimension.name]
+    arms = kind_of(dimension).describe_arms(rows, dimension, contrast)
     by_dose = doses or {}
     return tuple(sorted(arms, key=lambda each: by_dose.get(each.arm, math.inf))) if by_dose else arms
 
 
-def _describe(frame: pd.DataFrame, dimension: Judged, contrast: tuple[str, str]) -> tuple[ArmSummary, ...]:
-    rows = frame[frame["dimension"] == dimension.name]
-    if is_pairwise(dimension):
-        return _describe_choices(rows, contrast)
+def describe_scores(
+    rows: pd.DataFrame, dimension: Judged, contrast: tuple[str, str]
+) -> tuple[ArmSummary, ...]:
+    """Describe the scores of the texts of each arm."""
     others = sorted(set(rows["arm"]) - set(contrast))
     points = [level.value for level in dimension.scale.levels]
     return tuple(
@@ -121,7 +120,7 @@ def _summarise(arm: str, answers: "pd.Series[float]", points: Sequence[int]) -> 
     )
 
 
-def _describe_choices(rows: pd.DataFrame, contrast: tuple[str, str]) -> tuple[ArmSummary, ...]:
+def describe_choices(rows: pd.DataFrame, contrast: tuple[str, str]) -> tuple[ArmSummary, ...]:
     """Describe each arm by all choices that it was part of, turned to it."""
     answer = rows["answer"].to_numpy(dtype=np.float64)
     summaries = []
@@ -138,3 +137,10 @@ def _describe_choices(rows: pd.DataFrame, contrast: tuple[str, str]) -> tuple[Ar
             )
         )
     return tuple(summaries)
+
+
+def tabulate_proportion(arm: ArmSummary) -> tuple[str, ...]:
+    """Return the number of answers to an arm that are 0 or 1, the number of ones, and their proportion."""
+    if arm.mean is None:
+        return "0", "0", "–"
+    return f"{arm.n:,}", f"{round(arm.mean * arm.n):,}", number(arm.mean)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rater.analysis.answer_scale import Judged, Rated, is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged, Rated
 from rater.analysis.composites import without_composites
 from rater.analysis.contrast_data import Ratings, first_showings, judged_only
 from rater.analysis.crossed import compare
-from rater.analysis.external_plan import describe_scale
 from rater.analysis.findings import Finding, Level, diagnose_answers, diagnose_design, in_order
 from rater.analysis.plan import Planned
 from rater.analysis.prepare import PreparedFrame, prepare
@@ -108,7 +108,7 @@ def complete_diagnosis(
         n_excluded: The number of answers of excluded raters.
     """
     primary = planned.in_order[0]
-    compared = compare(tested, planned.contrast, primary.name, pairwise=is_pairwise(primary))
+    compared = compare(tested, planned.contrast, primary)
     reading = reading_of(prepared.frame)
     if reading is not None and reading.n_used != prepared.n_rows:
         reading = None  # rows were added or left out since
@@ -145,10 +145,10 @@ def _left_out(prepared: PreparedFrame, reading: ReadingNotes | None, *, n_exclud
 
 
 def _scale(judged: Judged) -> str:
-    words = f"{judged.name}: {describe_scale(judged)}"
+    words = f"{judged.name}: {kind_of(judged).describe_scale(judged)}"
     if not isinstance(judged, Rated) or not judged.is_inferred:
         return words
-    if is_pairwise(judged):
+    if kind_of(judged).is_preference:
         return f"{words}, above 0 if the text of the arm in the column “arm” was preferred"
     if not judged.scale.levels:
         return f"{words}, the lowest and the highest answer (to set other limits: --limits LOW,HIGH)"

@@ -4,12 +4,14 @@ The primary test is repeated without exclusions, so that readers see their influ
 section 5).
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged
 from rater.analysis.contrast_data import first_showings, judged_only
 from rater.analysis.group_trials import PLACE, chosen_places
 from rater.analysis.quality import paces_of
@@ -67,6 +69,13 @@ class Exclusion:
 def excluded_raters(exclusion: Exclusion | None) -> frozenset[str]:
     """Return the ids of the raters who are excluded."""
     return frozenset(each.rater for each in exclusion.raters) if exclusion else frozenset()
+
+
+def as_given(frame: pd.DataFrame, dimensions: Iterable[Judged]) -> pd.DataFrame:
+    """Return a frame with the answers as raters gave them: labels and places instead of scores."""
+    for judged in dimensions:
+        frame = kind_of(judged).as_given(frame, judged)
+    return frame
 
 
 def exclude(

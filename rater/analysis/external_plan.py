@@ -7,19 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from rater.analysis.answer_scale import (
-    ChoiceCoding,
-    Judged,
-    Numbers,
-    Preferences,
-    Rated,
-    TextScore,
-    is_pairwise,
-)
+from rater.analysis.answer_kinds.kind import TableOptions, all_kinds, kind_of
+from rater.analysis.answer_scale import ChoiceCoding, Judged
 from rater.analysis.cell_scores import name_prompts_by_concept, read_concepts
 from rater.analysis.contrast_data import (
     are_few_paired,
@@ -28,9 +19,6 @@ from rater.analysis.contrast_data import (
     measure_overlap,
     select_ratings,
 )
-from rater.analysis.external_labels import label_scale
-from rater.analysis.group_trials import TRIAL
-from rater.analysis.odd_trials import is_odd_one_out
 from rater.analysis.plan import (
     MIXED_MODEL_RULE,
     Planned,
@@ -47,7 +35,6 @@ from rater.name_lists import shell_argument
 from rater.names import normalise_name
 from rater.study.analysis_plan import CoprimaryTest, PlannedScore, PlannedTest, Scope
 from rater.study.composite import CompositeRule, CompositeScore, make_composite
-from rater.study.scales import Likert, OddScore, TextScores
 
 MAX_POINTS = 11
 BASELINES = frozenset(
@@ -193,7 +180,7 @@ def choose_test(frame: pd.DataFrame, contrast: tuple[str, str], judged: Judged) 
 
     Answers are not used, and a text that could not be judged counts as shown.
     """
-    if is_pairwise(judged) or isinstance(judged, TextScore) or isinstance(judged.scale, OddScore):
+    if kind_of(judged).why_no_mixed_model:
         return "cell_scores", ""
     overlap = measure_overlap(select_ratings(first_showings(frame), contrast, judged.name))
     has_both = 0 < overlap.n_first < overlap.n_answers
@@ -229,22 +216,13 @@ def infer_dimensions(
             raise StudyError(msg)
         require_limits(limits)
     answered = judged_only(frame).dropna(subset=["answer"])
+    given = TableOptions(points, limits, choices)
     dimensions = tuple(
-        _of_labels(str(name), rows)
-        or _of_odd_texts(str(name), rows, has_scale=points is not None or limits is not None)
-        or _judged(str(name), rows, points=points, limits=limits, choices=choices)
-        for name, rows in answered.groupby("dimension", sort=False)
+        _infer(str(name), rows, given) for name, rows in answered.groupby("dimension", sort=False)
     )
-    are_choices = list(map(is_pairwise, dimensions))
+    are_choices = [kind_of(each).is_preference for each in dimensions]
     require_choice_options(are_choices=are_choices, points=points, limits=limits, coding=choices)
     return dimensions
-
-
-def describe_scale(judged: Judged) -> str:
-    """Return the scale of a dimension in words."""
-    if is_pairwise(judged):
-        return f"choices between two texts, from −{judged.scale.strongest} to {judged.scale.strongest}"
-    return judged.scale.describe_values().replace("-", "−")
 
 
 def arms_of(frame: pd.DataFrame) -> list[str]:
@@ -259,69 +237,10 @@ def is_baseline(arm: str) -> bool:
     return not BASELINES.isdisjoint(re.split(r"[\W_]+", words))
 
 
-def _of_labels(name: str, rows: pd.DataFrame) -> Judged | None:
-    """Return a choice among labels; None if the answers are something else."""
-    scale = label_scale(rows)
-    return None if scale is None else Rated(name, name, scale)
-
-
-def _judged(
-    name: str,
-    rows: pd.DataFrame,
-    *,
-    points: int | None,
-    limits: tuple[float, float] | None,
-    choices: ChoiceCoding | None,
-) -> Judged:
-    answers = rows["answer"].to_numpy(dtype=np.float64)
-    if TRIAL in rows.columns and rows[TRIAL].notna().any():
-        return _ordered(name, rows, answers, has_scale=points is not None or limits is not None)
-    rated = Rated(name, name, Numbers(float(answers.min()), float(answers.max())), is_inferred=True)
-    if "other_arm" in rows.columns and rows["other_arm"].notna().any():
-        return replace(rated, scale=_preferences(answers, limits=limits, choices=choices))
-    if limits is not None:
-        return replace(rated, scale=Numbers(*limits), is_inferred=False)
-    if points is not None:
-        return replace(rated, scale=_points(points), is_inferred=False)
-    whole = bool((answers == np.rint(answers)).all())
-    if whole and answers.min() >= 1 and answers.max() <= MAX_POINTS:
-        return replace(rated, scale=_points(max(int(answers.max()), 2)))
-    return rated
-
-
-def _of_odd_texts(name: str, rows: pd.DataFrame, *, has_scale: bool) -> Judged | None:
-    """Return odd-one-out trials; None if the answers are something else."""
-    if not is_odd_one_out(rows):
-        return None
-    if has_scale:
-        msg = f"{name} has odd-one-out trials (column chosen_place): points and limits do not apply"
-        raise StudyError(msg)
-    return Rated(name, name, OddScore())
-
-
-def _preferences(
-    answers: NDArray[np.float64], *, limits: tuple[float, float] | None, choices: ChoiceCoding | None
-) -> Preferences:
-    if limits is not None and limits[0] == -limits[1]:
-        return Preferences(int(limits[1]), choices, is_named=True)
-    strongest = 1 if choices in {"1/0", "1/2"} else max(int(np.abs(np.rint(answers)).max()), 1)
-    return Preferences(strongest, choices)
-
-
-def _ordered(name: str, rows: pd.DataFrame, answers: NDArray[np.float64], *, has_scale: bool) -> TextScore:
-    """Take answers about the texts of a trial as best–worst choices (1, 0, −1) or as ranks from 1."""
-    if has_scale:
-        msg = f"{name} has texts that were put in order (column trial): points and limits do not apply"
-        raise StudyError(msg)
-    n_together = int(rows.groupby(["rater", TRIAL]).size().max())
-    is_best_worst = bool(np.isin(answers, [-1, 0, 1]).all())
-    ends = ("best", "worst") if is_best_worst else ("first", "last")
-    scale = TextScores(-1.0, 1.0, "best_worst" if is_best_worst else "ranking", n_together, *ends)
-    return TextScore(name, name, scale, is_external=True)
-
-
-def _points(n: int) -> Likert:
-    return Likert(points=n, low="lowest", high="highest")
+def _infer(name: str, rows: pd.DataFrame, given: TableOptions) -> Judged:
+    """Return the dimension as the first kind of answer reads it that recognises the answers."""
+    inferred = (kind.infer(name, rows, given) for kind in all_kinds().values())
+    return next(judged for judged in inferred if judged is not None)
 
 
 def _infer_contrast(arms: list[str]) -> tuple[tuple[str, str], str]:

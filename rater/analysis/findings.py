@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from rater.analysis.answer_scale import Judged, Preferences, Rated, is_pairwise, n_together
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged, Rated, n_together
 from rater.analysis.answer_values import SuspectedCode, find_missing_codes
 from rater.analysis.contrast_data import (
     Overlap,
@@ -62,21 +63,19 @@ def diagnose_scale(judged: Judged, rows: pd.DataFrame, *, prefix: str) -> list[F
     """Find what is suspicious about the answers on a dimension, where nobody named its scale."""
     if not isinstance(judged, Rated) or not judged.is_inferred or rows.empty:
         return []
+    return kind_of(judged).diagnose(judged, rows, prefix)
+
+
+def find_codes(rows: pd.DataFrame, prefix: str, *, is_preference: bool) -> tuple[list[Finding], bool]:
+    """Find a value that seems to mean no answer; return the finding, and whether it is certain."""
     answers = rows["answer"].to_numpy(dtype=np.float64)
-    pairwise = is_pairwise(judged)
-    findings = []
-    is_named = isinstance(judged.scale, Preferences) and judged.scale.is_named
-    suspected = None if is_named else find_missing_codes(answers, is_pairwise=pairwise)
-    if suspected is not None:
-        findings.append(_on_code(suspected, rows, prefix, pairwise=pairwise))
-    if pairwise:
-        return findings + _on_coding(judged, answers, prefix)
-    if suspected is not None and suspected.is_certain:
-        return findings
-    return findings + _on_gaps(judged, answers, prefix)
+    suspected = find_missing_codes(answers, is_pairwise=is_preference)
+    if suspected is None:
+        return [], False
+    return [_on_code(suspected, rows, prefix, pairwise=is_preference)], suspected.is_certain
 
 
-def _on_gaps(judged: Rated, answers: np.ndarray, prefix: str) -> list[Finding]:
+def find_gaps(judged: Judged, answers: np.ndarray, prefix: str) -> list[Finding]:
     """Warn of points that nobody used, where the ends of the scale were taken from the answers."""
     points = len(judged.scale.levels)
     if points:
@@ -149,34 +148,6 @@ def _on_code(suspected: SuspectedCode, rows: pd.DataFrame, prefix: str, *, pairw
 def _written(value: float) -> str:
     """Write a number so that `--missing` recognises it."""
     return str(int(value)) if value == round(value) and abs(value) < MAX_SHOWN else repr(float(value))
-
-
-def _on_coding(judged: Rated, answers: np.ndarray, prefix: str) -> list[Finding]:
-    """Refuse choices that may be coded as won and lost, or as the first and the second text."""
-    if not isinstance(judged.scale, Preferences) or judged.scale.coding is not None or (answers < 0).any():
-        return []
-    n_zero, values = int((answers == 0).sum()), set(answers.tolist())
-    if n_zero:
-        coded = (
-            f"{prefix}no choice is below 0, and {n_zero:,} of {answers.size:,} are 0. If 1 is won and 0 is "
-            "lost, add: --choices 1/0; if 0 is neither text: --choices signed."
-        )
-    elif values == {1.0, 2.0}:
-        coded = (
-            f"{prefix}all choices are 1 or 2. If 1 is the text of the column arm and 2 the other one, add: "
-            "--choices 1/2; if they are how strongly the text of arm was preferred: --choices signed."
-        )
-    elif len(values) > 1:
-        listed = ", ".join(f"{value:g}" for value in sorted(values)[:MAX_LISTED])
-        coded = (
-            f"{prefix}all choices are above 0 ({listed}), so that the text of the column arm would have "
-            "been chosen every time. If the scale leads from one text to the other, make its middle 0; "
-            "if 1 is the text of arm and 2 the other one, --choices 1/2 takes no further values; if all "
-            "are how strongly the text of arm was preferred: --choices signed."
-        )
-    else:
-        return []
-    return [Finding(level="refuse", code="choice_coding", message=coded, n=n_zero or answers.size)]
 
 
 def diagnose_answers(prepared: PreparedFrame, planned: Planned) -> tuple[Finding, ...]:

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rater.analysis.answer_scale import TextScore
 from rater.analysis.contrast_data import first_showings, judged_only
 from rater.analysis.validation import opted_out
 from rater.errors import RaterError
+from rater.study.rankings import Response
 
 PLACE, TRIAL = "place", "trial"
 """Columns of a frame: a text's place on the page, and the number of its trial where the table has one."""
@@ -37,23 +37,21 @@ def chosen_places(rows: pd.DataFrame) -> pd.DataFrame:
     return chosen.assign(answer=chosen[PLACE].astype(float))
 
 
-def score_orders(frame: pd.DataFrame, judged: TextScore) -> pd.DataFrame:
+def score_orders(frame: pd.DataFrame, dimension: str, response: Response) -> pd.DataFrame:
     """Turn the ranks of an external table, from 1 for the best, into scores; best–worst choices are scores.
 
     Raises:
         RaterError: If a row names no trial, or the answers of a trial are not an order of its texts.
     """
-    of = (frame["dimension"] == judged.name).to_numpy() & ~opted_out(frame)
+    of = (frame["dimension"] == dimension).to_numpy() & ~opted_out(frame)
     rows = frame[of]
     if rows[TRIAL].isna().any():
         row = rows[rows[TRIAL].isna()].iloc[0]
-        msg = (
-            f"trial is missing (rater {row['rater']}, item {row['item']}); each text of {judged.name} has one"
-        )
+        msg = f"trial is missing (rater {row['rater']}, item {row['item']}); each text of {dimension} has one"
         raise RaterError(msg)
     trial = trial_numbers(rows)
     answers = rows["answer"].to_numpy(dtype=np.float64)
-    is_ranking = judged.scale.response == "ranking"
+    is_ranking = response == "ranking"
     size = np.bincount(trial)[trial]
     order = np.lexsort((answers, trial))
     expected = np.arange(order.size) - np.searchsorted(trial[order], trial[order]) + 1.0  # 1, 2, … in a trial

@@ -9,23 +9,22 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from rater.analysis.answer_scale import Judged, TextScore, is_pairwise, n_together
+from rater.analysis.answer_kinds.kind import Concluded, kind_of
+from rater.analysis.answer_scale import Judged
 from rater.analysis.contrast_data import are_few_paired
 from rater.analysis.crossed import FACTORS
 from rater.analysis.crossed import TEST as CROSSED
+from rater.analysis.crossed_proportion import TEST as PROPORTION
 from rater.analysis.equivalence import Conclusion, Equivalence
 from rater.analysis.intervals import DIFFERENCE, Bounds, bounds_of, covers_all
 from rater.analysis.missing_answers import TippingPoint
 from rater.analysis.mixed_model import BETWEEN_RATERS, RANDOM_RATERS
 from rater.analysis.mixed_model import TEST as MIXED_MODEL
-from rater.analysis.odd_one_out import TEST as PROPORTION
-from rater.analysis.odd_one_out import describe_result
 from rater.analysis.plan import Planned
 from rater.analysis.results import Interval, NotEstimable, Outcome, Result
 from rater.analysis.scope import EXACT_TEST, describe_exact_p
 from rater.analysis.sentences import counted, coverage, number, p_value, round_down, significant
 from rater.analysis.sequential import SPENDING
-from rater.study.scales import OddScore
 
 
 @dataclass(frozen=True)
@@ -135,23 +134,8 @@ def write_headline(
     if isinstance(primary, NotEstimable):
         return f"Not estimable on {dimension.name}, because {primary.reason}."
     verdict = judge(primary, planned.alpha, p_adjusted=p_adjusted, equivalence=equivalence)
-    if isinstance(dimension.scale, OddScore):
-        p = primary.p if p_adjusted is None else p_adjusted
-        sentence = describe_result(planned.contrast, dimension.name, primary, p=p, verdict=verdict)
-        return _with_claim(sentence, primary, equivalence)
-    direction: Verdict = verdict if verdict in {"higher", "lower"} else "higher"
-    # of a plain choice between texts, and of choices among labels, both scores are the same
-    pairwise, is_of_labels = is_pairwise(dimension), dimension.scale.chance is not None
-    has_one_score = is_of_labels or (pairwise and dimension.scale.strongest == 1)
-    if is_of_labels:
-        effect = _target_choices(planned.contrast, primary)
-    else:
-        effect = _describe_effect(planned.contrast, primary, direction, judged=dimension)
-    other_score = "" if other is None or has_one_score else _other_score(other, dimension.scale.answer_unit)
-    bounds = bounds_of(primary.score, dimension)
-    evidence = f"({_evidence(primary, direction, p_adjusted, bounds)}{other_score})"
-    sentence = _conclude(dimension, planned.contrast, verdict, f"{effect} {evidence}")
-    return _with_claim(sentence, primary, equivalence)
+    concluded = Concluded(dimension, planned.contrast, primary, verdict, other, p_adjusted)
+    return _with_claim(kind_of(dimension).write_sentence(concluded), primary, equivalence)
 
 
 def _with_claim(sentence: str, primary: Result, equivalence: Equivalence | NotEstimable | None) -> str:
@@ -160,28 +144,6 @@ def _with_claim(sentence: str, primary: Result, equivalence: Equivalence | NotEs
         sentence += " " + compare_with_sesoi(equivalence)
     is_usual = primary.test in {CROSSED, MIXED_MODEL, PROPORTION} and not primary.n.concepts
     return sentence if is_usual else f"{sentence} {primary.claim}"
-
-
-def _conclude(dimension: Judged, contrast: tuple[str, str], verdict: Verdict, found: str) -> str:
-    """Return the verdict as a sentence, with the effect and its evidence."""
-    first, second = contrast
-    pairwise, is_of_labels = is_pairwise(dimension), dimension.scale.chance is not None
-    if verdict == "inconclusive":
-        return (
-            f"No significant difference between “{first}” and “{second}” on {dimension.name}: the estimate "
-            f"is that {found}. This is not evidence that there is no difference."
-        )
-    if verdict == "equivalent":
-        rated = "recognised equally often" if is_of_labels else "rated equivalently"
-        verb = "chosen equally often" if n_together(dimension) > 1 else rated
-        return f"“{first}” and “{second}” were {verb} on {dimension.name}: the estimate is that {found}."
-    better, worse = (first, second) if verdict == "higher" else (second, first)
-    if is_of_labels:
-        return f"“{better}” was recognised more often than “{worse}” on {dimension.name}: {found}."
-    if pairwise:
-        return f"“{better}” was preferred to “{worse}” on {dimension.name}: {found}."
-    rated = "placed" if isinstance(dimension, TextScore) else "rated"
-    return f"“{first}” was {rated} {verdict} than “{second}” on {dimension.name}: {found}."
 
 
 _CONCLUSIONS: dict[Conclusion, str] = {
@@ -253,47 +215,12 @@ def describe_spent_alpha(planned: Planned) -> str:
     )
 
 
-def _describe_effect(contrast: tuple[str, str], result: Result, direction: Verdict, *, judged: Judged) -> str:
-    """Describe the estimate in words that fit the scale and the score."""
-    if is_pairwise(judged):
-        return _preference(contrast, result, direction)
-    if result.score == "net_superiority":
-        rates = "places" if isinstance(judged, TextScore) else "rates"
-        return _net_superiority(contrast[0], result, direction, rates=rates)
-    higher, unit = "higher" if result.estimate >= 0 else "lower", judged.scale.answer_unit
-    return f"answers to “{contrast[0]}” are {number(abs(result.estimate))} {unit} {higher}"
-
-
-def _target_choices(contrast: tuple[str, str], result: Result) -> str:
-    """Describe how much more often the target is chosen for texts of one arm, in percentage points."""
-    more, less = contrast if result.estimate >= 0 else contrast[::-1]
-    points = number(abs(100 * result.estimate), _digits(result))
-    return (
-        f"the target is chosen {points} percentage points more often for texts of “{more}” than for texts of "
-        f"“{less}”"
-    )
-
-
-def _preference(contrast: tuple[str, str], result: Result, direction: Verdict) -> str:
-    """Describe how often the preferred arm is chosen; for "lower" that is the second arm."""
-    first, second = contrast if direction != "lower" else contrast[::-1]
-    estimate = -result.estimate if direction == "lower" else result.estimate
-    who = "this rater, shown both, chooses" if result.n.raters == 1 else "a rater shown both chooses"
-    preferred, other = (first, second) if estimate >= 0 else (second, first)
-    if result.score == "net_superiority":
-        points = number(abs(100 * estimate), _digits(result))
-        return f"{who} “{preferred}” {points} percentage points more often than “{other}”"
-    return f"{who} “{preferred}” by {number(abs(estimate))} degrees of preference on average"
-
-
-def _net_superiority(first: str, result: Result, direction: str, *, rates: str) -> str:
-    estimate = -result.estimate if direction == "lower" else result.estimate
-    opposite = "lower" if direction == "higher" else "higher"
-    if estimate < 0:
-        direction, opposite = opposite, direction
-    who = "this rater, shown one of each," if result.n.raters == 1 else "a rater shown one of each"
-    points = number(abs(100 * estimate), _digits(result))
-    return f"{who} {rates} “{first}” {direction} {points} percentage points more often than {opposite}"
+def write_evidence(concluded: Concluded, *, has_other_score: bool) -> str:
+    """Format the interval, p, the sizes and the estimate of the other score, in brackets."""
+    result, unit = concluded.result, concluded.judged.scale.answer_unit
+    other = _other_score(concluded.other, unit) if has_other_score and concluded.other is not None else ""
+    bounds = bounds_of(result.score, concluded.judged)
+    return f"({_evidence(result, concluded.direction, concluded.p_adjusted, bounds)}{other})"
 
 
 def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: Bounds | None) -> str:
@@ -308,7 +235,7 @@ def _evidence(result: Result, direction: str, p_adjusted: float | None, bounds: 
         ends = [factor * result.interval.low, factor * result.interval.high]
         if direction == "lower":
             ends = [-ends[1], -ends[0]]
-        low, high = (number(end, _digits(result)) for end in ends)
+        low, high = (number(end, digits_of(result)) for end in ends)
         whole_range = _whole_range(result.interval, bounds)
         parts.insert(0, f"{coverage(result.interval.level)} CI {low} to {high}{whole_range}")
     return ", ".join(parts)
@@ -333,7 +260,7 @@ def _whole_range(interval: Interval, bounds: Bounds | None) -> str:
     return ", the whole possible range" if covers_all(interval, bounds) else ""
 
 
-def _digits(result: Result) -> int:
+def digits_of(result: Result) -> int:
     """Return 0 decimals for percentage points unless a number would be rounded to 0; 2 for scale points."""
     if result.score != "net_superiority":
         return 2

@@ -16,10 +16,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rater.analysis.answer_scale import Judged, ends_of, is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged, ends_of
 from rater.analysis.results import Estimate, Interval, Result, Score
 from rater.analysis.sentences import describe_too_few_replicates, number
-from rater.study.scales import OddScore
 
 
 class Bounds(NamedTuple):
@@ -40,18 +40,9 @@ SHARE = Bounds(0.0, 1.0)
 
 
 def bounds_of(score: Score, judged: Judged) -> Bounds | None:
-    """Give the bounds of a difference in a score; None where it has none, or nobody knows them.
-
-    Of odd-one-out trials they are those of the proportion correct, minus chance.
-    """
-    if isinstance(judged.scale, OddScore):
-        return Bounds(-judged.scale.chance, 1 - judged.scale.chance)
-    if score == "net_superiority":
-        return DIFFERENCE
-    if score != "scale_points" or not judged.scale.has_known_ends:
-        return None
-    low, high = ends_of(judged)
-    return Bounds(low, high) if is_pairwise(judged) else Bounds(low - high, high - low)
+    """Give the bounds of a difference in a score; None where it has none, or nobody knows them."""
+    bounds = kind_of(judged).bounds(score, judged)
+    return None if bounds is None else Bounds(*bounds)
 
 
 def bounds_of_answers(judged: Judged) -> Bounds | None:

@@ -39,7 +39,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rater.analysis.answer_scale import Judged, is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged
 from rater.analysis.by_unit_tests import Differences, Unit, one_sample_t
 from rater.analysis.contrast_data import select_ratings
 from rater.analysis.crossed import TEST, Compared, OutcomeLabels, compare, crossed_t, over_scope
@@ -89,7 +90,7 @@ def adjust_for_length(
     """
     if planned.test == "mixed_model":
         return _adjust_mixed_model(rows, planned, judged, lengths)
-    compared = compare(rows, planned.contrast, judged.name, pairwise=is_pairwise(judged))
+    compared = compare(rows, planned.contrast, judged)
     cells, score = compared.cells, planned.score
     n, planned_test = cells.n, _planned_test(compared, planned)
     test = f"{planned_test}, {LABEL}"
@@ -165,13 +166,12 @@ def _length_differences(
     rows: pd.DataFrame, planned: Planned, judged: Judged, lengths: Mapping[str, int]
 ) -> Floats:
     """Return the mean length of the first arm's texts minus the second's in every cell, in their order."""
-    pairwise = is_pairwise(judged)
     length = rows["item"].astype(str).map(lengths).astype(float)
-    if pairwise:
+    if kind_of(judged).is_preference:
         if "other_item" not in rows.columns:
             return np.array([np.nan])
         length = length - rows["other_item"].astype(str).map(lengths).astype(float)
-    of_lengths = compare(rows.assign(answer=length), planned.contrast, judged.name, pairwise=pairwise)
+    of_lengths = compare(rows.assign(answer=length), planned.contrast, judged)
     return of_lengths.cells.scale_points
 
 

@@ -21,8 +21,9 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis.agreement import Agreement
-from rater.analysis.answer_scale import Judged, is_pairwise
-from rater.analysis.crossed import compare
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged
+from rater.analysis.crossed import compare, compare_choices, compare_scores
 from rater.analysis.metric_agreement import JudgeAgreement, agree_with_raters, correlate
 from rater.analysis.metric_values import (
     UNIT,
@@ -149,7 +150,9 @@ def _compare(
     metric, judged = about.metric, about.dimension
     known = texts.drop_duplicates("item").set_index("item")
     own = _own_rows(metric, known)
-    rated = _attach(tested[tested["dimension"] == judged.name], metric, pairwise=is_pairwise(judged))
+    rated = _attach(
+        tested[tested["dimension"] == judged.name], metric, is_preference=kind_of(judged).is_preference
+    )
     points = _points(rated)
     errors = rated.assign(error=_errors(rated, is_on_scale=about.is_on_scale))
     of_all, of_arms, of_judge = rng.spawn(3)
@@ -171,7 +174,7 @@ def _compare(
         raters_net_superiority=next(each for each in about.tests if each.score == "net_superiority"),
         correlation=correlate(points, alpha=planned.alpha, rng=of_all, within_arms=False),
         correlation_within_arms=correlate(points, alpha=planned.alpha, rng=of_arms, within_arms=True),
-        agreement=agree_with_raters(rated, _levels(judged), alpha=planned.alpha, rng=of_judge)
+        agreement=agree_with_raters(rated, kind_of(judged).levels(judged), alpha=planned.alpha, rng=of_judge)
         if about.is_on_scale
         else None,
         kappa_between_raters=agreement.kappa if agreement and about.is_on_scale else None,
@@ -182,16 +185,6 @@ def _compare(
             for row in points.to_dict("records")
         ),
     )
-
-
-def _levels(judged: Judged) -> list[float]:
-    """Return the points of a scale, or the choices between two texts."""
-    if is_pairwise(judged):
-        strongest = judged.scale.strongest
-        return [
-            float(value) for value in range(-strongest, strongest + 1) if value or judged.scale.allows_tie
-        ]
-    return [float(level.value) for level in judged.scale.levels]
 
 
 def _own_rows(metric: MetricValues, known: pd.DataFrame) -> pd.DataFrame:
@@ -206,13 +199,13 @@ def _own_rows(metric: MetricValues, known: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _attach(rows: pd.DataFrame, metric: MetricValues, *, pairwise: bool) -> pd.DataFrame:
+def _attach(rows: pd.DataFrame, metric: MetricValues, *, is_preference: bool) -> pd.DataFrame:
     """Add the metric's value to each answer; answers to texts without a value are left out.
 
     A metric of single texts has, for a pair, the difference between its two texts.
     """
     items = rows["item"].astype(str)
-    if not pairwise:
+    if not is_preference:
         single = {} if metric.is_pairwise else dict(metric.by_unit.droplevel(UNIT[1]))
         value, unit = items.map(single), items
     else:
@@ -285,7 +278,8 @@ def _arms(
 
 
 def _over_prompts(own: pd.DataFrame, metric: MetricValues, planned: Planned, score: PlannedScore) -> Outcome:
-    compared = compare(own, planned.contrast, metric.name, pairwise=metric.is_pairwise)
+    select = compare_choices if metric.is_pairwise else compare_scores
+    compared = select(own, planned.contrast, metric.name)
     if own.empty:
         reason = "no text has a value of the metric"
         return NotEstimable(test="metric by arm", score=score, reason=reason, n=compared.answers.count())
@@ -297,7 +291,7 @@ def _over_prompts(own: pd.DataFrame, metric: MetricValues, planned: Planned, sco
 def _test_errors(errors: pd.DataFrame, judged: Judged, planned: Planned) -> Outcome:
     rows = errors.assign(answer=errors["error"])
     plan = replace(planned, score="scale_points", sesoi=None, coprimary=None)
-    compared = compare(rows, planned.contrast, judged.name, pairwise=is_pairwise(judged))
+    compared = compare(rows, planned.contrast, judged)
     if errors.empty:
         reason = "no rated text has a value of the metric"
         return NotEstimable(

@@ -27,16 +27,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from rater.analysis.answer_scale import Judged, is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged
 from rater.analysis.cell_scores import CONCEPT, SHARED_PROMPT, CellScores, read_concepts
 from rater.analysis.contrast_data import cell_codes, first_showings
 from rater.analysis.crossed import OutcomeLabels, crossed_t
 from rater.analysis.intervals import DIFFERENCE, Bounds, bounds_of
-from rater.analysis.odd_trials import is_odd_one_out
 from rater.analysis.plan import Planned
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result
 from rater.analysis.validation import flags
-from rater.study.scales import OddScore
 
 REFERENCE = (
     "Little 1993, J. Am. Stat. Assoc. 88:125–134; Carpenter & Kenward 2013, Multiple Imputation, ch. 10"
@@ -182,10 +181,10 @@ def find_missing_answers(
         assigned: One row for each text that a rater was assigned, repeats and checks left out (`ASSIGNED`);
             None where that is not known.
     """
-    pairwise = is_pairwise(judged) or isinstance(judged.scale, OddScore)
+    pairwise = kind_of(judged).has_both_arms
     source: SlotSource = "cells" if assigned is None else "booklets"
     in_one_arm = planned.test == "mixed_model"
-    slots = _slots(frame, judged.name, planned.contrast, assigned, pairwise=pairwise, in_one_arm=in_one_arm)
+    slots = _slots(frame, judged, planned.contrast, assigned, in_one_arm=in_one_arm)
     if not slots[[*_KINDS]].to_numpy().any():
         return None
     return MissingAnswers(
@@ -201,17 +200,17 @@ def find_missing_answers(
 
 def _slots(
     frame: pd.DataFrame,
-    dimension: str,
+    judged: Judged,
     contrast: tuple[str, str],
     assigned: pd.DataFrame | None,
     *,
-    pairwise: bool,
     in_one_arm: bool,
 ) -> pd.DataFrame:
     """List one row for each answer that there should be: rater, prompt, arm, and how it is missing, if it is.
 
-    For choices between two texts ``arm`` names both arms. With ``in_one_arm`` an answer needs no counterpart.
+    Of answers about texts of two arms ``arm`` names both. With ``in_one_arm`` an answer needs no partner.
     """
+    kind, dimension = kind_of(judged), judged.name
     rows = first_showings(frame)
     rows = rows[rows["dimension"] == dimension]
     opted_out = {kind: flags(rows, kind) for kind in ("cannot_judge", "not_applicable")}
@@ -222,13 +221,10 @@ def _slots(
         of_assigned = pd.MultiIndex.from_arrays([assigned["rater"].astype(str), assigned["item"].astype(str)])
         left = _like(rows, assigned[~of_assigned.isin(done)])
         rows = pd.concat([rows, _not_answered(left)], ignore_index=True)
-    elif not pairwise and not in_one_arm:
+    elif not kind.has_both_arms and not in_one_arm:
         rows = pd.concat([rows, _without_partner(rows, contrast)], ignore_index=True)
-    if pairwise:
-        arm, other = rows["arm"].astype(str), rows["other_arm"].astype(str)
-        if is_odd_one_out(rows):  # whichever is odd
-            arm, other = arm.where(arm <= other, other), other.where(arm <= other, arm)
-        rows = rows.assign(arm=arm + " or " + other)
+    if kind.has_both_arms:
+        rows = rows.assign(arm=kind.name_both_arms(rows))
     concepts = [name for name in (CONCEPT, SHARED_PROMPT) if name in rows.columns]
     return rows[["rater", "prompt", "arm", *_KINDS, *concepts]].astype(
         {"rater": str, "prompt": str, **dict.fromkeys(_KINDS, bool)}

@@ -13,22 +13,24 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from rater.analysis.answer_scale import Judged
+from rater.analysis.cell_scores import read_concepts
 from rater.analysis.contrast_data import Cells, score_cells, select_ratings
 from rater.analysis.crossed import OutcomeLabels, compare, crossed_t, over_scope
-from rater.analysis.crossed_proportion import proportion_of
+from rater.analysis.crossed_proportion import TEST, proportion_of
 from rater.analysis.d_prime import DPrime
 from rater.analysis.intervals import Bounds
 from rater.analysis.odd_trials import CHOSEN_PLACE, ODD_PLACE, trials_between
 from rater.analysis.plan import Planned
+from rater.analysis.preferences import Preferred
 from rater.analysis.results import Estimate, Interval, NotEstimable, Outcome, Quantity, Result
 from rater.analysis.sentences import CLAIM, SCOPES, coverage, number, p_value
 from rater.analysis.triangle_test import CHANCE, d_prime_with_interval
 from rater.study.analysis_plan import PlannedScore, Scope
 from rater.study.text_choices import N_IN_TRIANGLE, OddScore
 
-TEST = "crossed proportion"
 _ASYMMETRY = Bounds(-1.0, 1.0)
 
 
@@ -174,7 +176,7 @@ def _distinguish(
     p_adjusted: float | None,
 ) -> Distinguished:
     between = trials_between(rows, contrast)
-    compared = compare(rows, contrast, judged.name, pairwise=False)
+    compared = compare(rows, contrast, judged)
     proportion = estimate_proportion(compared.cells, alpha=planned.alpha, scope=planned.scope)
     interval = proportion.interval if isinstance(proportion, Estimate) else None
     estimate = proportion.estimate
@@ -225,6 +227,52 @@ def _count_places(rows: pd.DataFrame) -> tuple[PlaceOfOdd, ...]:
             n_correct=int(rows.loc[rows[ODD_PLACE] == place, "answer"].sum()),
         )
         for place in places
+    )
+
+
+def select_odd_choices(rows: pd.DataFrame, contrast: tuple[str, str]) -> Preferred:
+    """Select the odd-one-out trials of two arms on a dimension. Costs one sort.
+
+    Args:
+        rows: The trials of the two arms (`rater.analysis.odd_trials.trials_between`).
+        contrast: The two arms.
+    """
+    rater, prompt, item = (pd.factorize(rows[column], sort=True)[0] for column in ("rater", "prompt", "item"))
+    return Preferred(
+        contrast,
+        rater=rater,
+        prompt=prompt,
+        pair=item,
+        answer=rows["answer"].to_numpy(dtype=np.float64) - CHANCE,
+        concepts=read_concepts(rows),
+        chance=CHANCE,
+    )
+
+
+def naive_binomial_test(chosen: Preferred) -> Outcome:
+    """Make the naive test, which takes all trials as independent: the binomial test against chance.
+
+    In R: ``binom.test(correct, n, 1/3)``.
+    """
+    n, correct = chosen.count(), int((chosen.answer > 0).sum())
+    if not n.answers:
+        return NotEstimable(test="naive sign test", score="answers", reason="there are no choices", n=n)
+    first, second = chosen.contrast
+    return Result(
+        test="naive binomial test",
+        estimand=f"how much more often than by guessing “{first}” and “{second}” are told apart, pooled",
+        score="answers",
+        estimate=correct / n.answers - CHANCE,
+        interval=None,
+        standard_error=None,
+        symbol="correct",
+        statistic=float(correct),
+        df=None,
+        p=float(stats.binomtest(correct, n.answers, CHANCE).pvalue),
+        n=n,
+        claim="It counts every choice as if another rater had made it about another prompt.",
+        method="exact binomial test of the odd texts found against chance",
+        reference="Clopper & Pearson 1934, Biometrika 26:404–413",
     )
 
 

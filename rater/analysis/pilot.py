@@ -14,10 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize
 
-from rater.analysis.answer_scale import Judged, as_scored, ends_of, is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged, as_scored, ends_of
 from rater.analysis.contrast_data import first_showings, judged_only
-from rater.analysis.crossed import compare, free_components
-from rater.analysis.group_answers import GroupAnswers
+from rater.analysis.crossed import compare_scores, free_components
 from rater.analysis.ordinal.clmm import fit_clmm, fit_levels
 from rater.analysis.ordinal.design import CannotFitError
 from rater.analysis.prepare import tell_texts_apart
@@ -32,15 +32,12 @@ from rater.analysis.simulate import (
     Cuts,
     ModelSDs,
     PairwiseAnswers,
-    cut_at_chance,
     evenly_cut,
     tie_share,
 )
-from rater.analysis.triangle_test import TriangleAnswers
 from rater.analysis.validation import NEEDED, require_on_scale, validate_frame
 from rater.errors import RaterError, listed
 from rater.names import normalise_name
-from rater.study.scales import OddScore, TextScores
 
 Floats = NDArray[np.float64]
 MIN_SLOPE = 0.5
@@ -68,20 +65,7 @@ class Pilot:
 
 def assume(judged: Judged) -> AnswerModel:
     """Choose how levels become answers where nothing is known: five logits fill a line, as five points."""
-    scores = judged.scale.scored
-    if isinstance(scores, OddScore):
-        return TriangleAnswers()
-    if isinstance(scores, TextScores):
-        return GroupAnswers(scores.n_together, scores.response)
-    if is_pairwise(judged):
-        return PairwiseAnswers(tie=_usual_tie(judged), degrees=judged.scale.strongest)
-    chance = judged.scale.chance
-    if chance is not None:
-        return cut_at_chance(chance)
-    if judged.scale.levels:
-        return evenly_cut(len(judged.scale.levels), int(judged.scale.lowest))
-    low, high = ends_of(judged)
-    return ContinuousAnswers(low, high, middle=(low + high) / 2, unit=(high - low) / 5)
+    return kind_of(judged).assume(judged)
 
 
 def read_pilot(path: Path, dimension: str) -> pd.DataFrame:
@@ -137,15 +121,22 @@ def learn(frame: pd.DataFrame, judged: Judged, *, contrast: tuple[str, str] | No
         named = ", ".join(sorted(map(str, set(frame["dimension"])))) or "none"
         msg = f"The pilot has no answers on {judged.name}; its dimensions: {named}."
         raise RaterError(msg)
-    if isinstance(judged.scale.scored, TextScores | OddScore):
-        does = "puts texts in order" if isinstance(judged.scale.scored, TextScores) else "finds the odd text"
-        msg = f"{judged.name} {does}; variances can be estimated from ratings or choices of two texts only"
-        raise RaterError(msg)
-    if is_pairwise(judged):
-        return _from_choices(rows, judged)
+    return kind_of(judged).learn(rows, judged, contrast, has_arms="arm" in frame.columns)
+
+
+def learn_from_scores(
+    rows: pd.DataFrame, judged: Judged, contrast: tuple[str, str] | None, *, has_arms: bool
+) -> Pilot:
+    """Estimate the variances of ratings on points or of numbers; see `learn`.
+
+    Args:
+        rows: The judged first showings on the dimension.
+        judged: The dimension, as the study to be planned has it.
+        contrast: The arms compared, where they are known.
+        has_arms: True if the pilot names the arms of its texts.
+    """
     names = {normalise_name(str(arm)): arm for arm in rows["arm"].unique()}
     contrast = contrast and (normalise_name(contrast[0]), normalise_name(contrast[1]))
-    has_arms = contrast is not None and set(contrast) <= set(names)
     first = first_judgements(rows, judged.name, ())
     prompts = rows.drop_duplicates("item").set_index(rows.drop_duplicates("item")["item"].astype(str))[
         "prompt"
@@ -154,17 +145,19 @@ def learn(frame: pd.DataFrame, judged: Judged, *, contrast: tuple[str, str] | No
     prompt = np.unique(prompts.loc[items].astype(str), return_inverse=True)[1][first.item]
     learnt = _from_points if judged.scale.levels else _from_line
     pilot = learnt(first, prompt, judged)
-    if not has_arms:
-        return replace(pilot, notes=(*pilot.notes, *_notes_without_contrast(frame, contrast)))
-    assert contrast is not None  # noqa: S101 (asked above)
+    if contrast is None or not set(contrast) <= set(names):
+        notes = _notes_without_contrast(rows, contrast, has_arms=has_arms)
+        return replace(pilot, notes=(*pilot.notes, *notes))
     return _with_slopes(pilot, rows, judged, (names[contrast[0]], names[contrast[1]]))
 
 
-def _notes_without_contrast(frame: pd.DataFrame, contrast: tuple[str, str] | None) -> tuple[str, str]:
+def _notes_without_contrast(
+    rows: pd.DataFrame, contrast: tuple[str, str] | None, *, has_arms: bool
+) -> tuple[str, str]:
     """Return why the effect's variances are assumed: the arms are unknown, or have other names."""
-    if "arm" not in frame.columns or contrast is None:
+    if not has_arms or contrast is None:
         return _ITEMS_HOLD_ARMS, _WITHOUT_ARMS
-    arms = listed(sorted({str(arm) for arm in frame["arm"].unique()}))
+    arms = listed(sorted({str(arm) for arm in rows["arm"].unique()}))
     unlike = (
         f"the pilot's arms are {arms}, but the study's contrast is {contrast[0]} − {contrast[1]}, so the "
         "effect in the pilot counts as variation of texts; use the study's names of arms in the pilot"
@@ -230,11 +223,12 @@ def _between_prompts(first: Judgements, prompt: NDArray[np.intp]) -> float:
     return max((between - within) / n_0, 0.0)
 
 
-def _from_choices(rows: pd.DataFrame, judged: Judged) -> Pilot:
+def learn_from_choices(rows: pd.DataFrame, judged: Judged) -> Pilot:
+    """Estimate the share of ties of choices between two texts; see `learn`."""
     answers = rows["answer"].to_numpy(dtype=np.float64)
     ties = float((answers == 0).mean())
     tie = (
-        float(optimize.brentq(lambda t: tie_share(t) - ties, 0, _FAR)) if 0 < ties < 1 else _usual_tie(judged)
+        float(optimize.brentq(lambda t: tie_share(t) - ties, 0, _FAR)) if 0 < ties < 1 else usual_tie(judged)
     )
     note = "of choices only the share of ties was estimated; how much raters and texts differ was assumed"
     return Pilot(
@@ -246,7 +240,7 @@ def _from_choices(rows: pd.DataFrame, judged: Judged) -> Pilot:
     )
 
 
-def _usual_tie(judged: Judged) -> float:
+def usual_tie(judged: Judged) -> float:
     """Half a logit either way: a fifth of all choices between equal arms; none where none is offered."""
     return 0.5 if judged.scale.allows_tie else 0.0
 
@@ -312,7 +306,7 @@ def _slopes_of_points(rows: pd.DataFrame, contrast: tuple[str, str]) -> tuple[fl
 def _slopes_of_line(
     pilot: Pilot, rows: pd.DataFrame, judged: Judged, contrast: tuple[str, str]
 ) -> tuple[float, float] | None:
-    cells = compare(rows, contrast, judged.name, pairwise=False).cells
+    cells = compare_scores(rows, contrast, judged.name).cells
     assert isinstance(pilot.scale, ContinuousAnswers)  # noqa: S101 (the scale has no points)
     if min(cells.n.raters, cells.n.prompts) < 2:
         return None

@@ -8,7 +8,8 @@ from typing import get_args
 
 import pandas as pd
 
-from rater.analysis.answer_scale import Judged, TextScore, as_scored, is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged, as_scored
 from rater.analysis.reading_notes import reading_of
 from rater.errors import StudyError, nearest
 from rater.names import normalise_name
@@ -153,11 +154,9 @@ class Planned:
             self._require_mixed_model()
 
     def _require_mixed_model(self) -> None:
-        if isinstance(self.in_order[0], TextScore):
-            msg = "test is 'mixed_model', but the answers are orders of several texts; valid: 'cell_scores'"
-            raise StudyError(msg)
-        if is_pairwise(self.in_order[0]):
-            msg = "test is 'mixed_model', but the answers are choices between two texts; valid: 'cell_scores'"
+        why_not = kind_of(self.in_order[0]).why_no_mixed_model
+        if why_not:
+            msg = f"test is 'mixed_model', but {why_not}; valid: 'cell_scores'"
             raise StudyError(msg)
         try:
             require_mixed_model(scope=self.scope, score=self.score)

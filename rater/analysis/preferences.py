@@ -16,7 +16,6 @@ from scipy import stats
 from rater.analysis.cell_scores import Concepts, read_concepts
 from rater.analysis.contrast_data import Cells, cell_codes, count_prompts
 from rater.analysis.results import Counts, Estimate, Interval, NotEstimable, Outcome, Quantity, Result
-from rater.analysis.triangle_test import CHANCE
 from rater.errors import RaterError
 
 Floats = NDArray[np.float64]
@@ -104,25 +103,6 @@ def select_preferences(frame: pd.DataFrame, contrast: tuple[str, str], dimension
     )
 
 
-def select_odd_choices(rows: pd.DataFrame, contrast: tuple[str, str]) -> Preferred:
-    """Select the odd-one-out trials of two arms on a dimension. Costs one sort.
-
-    Args:
-        rows: The trials of the two arms (`rater.analysis.odd_trials.trials_between`).
-        contrast: The two arms.
-    """
-    rater, prompt, item = (pd.factorize(rows[column], sort=True)[0] for column in ("rater", "prompt", "item"))
-    return Preferred(
-        contrast,
-        rater=rater,
-        prompt=prompt,
-        pair=item,
-        answer=rows["answer"].to_numpy(dtype=np.float64) - CHANCE,
-        concepts=read_concepts(rows),
-        chance=CHANCE,
-    )
-
-
 def score_preferences(chosen: Preferred) -> Cells:
     """Score each rater × prompt: how much more often, and how much more strongly, the first is preferred."""
     codes, at, cell = np.unique(
@@ -197,31 +177,13 @@ def tie_rate(chosen: Preferred) -> Quantity:
 def sign_test(chosen: Preferred) -> Outcome:
     """Make the naive test, which takes all choices as independent: the sign test, ties dropped.
 
-    Of odd-one-out trials it is the binomial test against chance. In R: ``binom.test(wins, wins + losses)``,
-    and ``binom.test(correct, n, 1/3)``.
+    In R: ``binom.test(wins, wins + losses)``.
     """
     n, wins, losses = chosen.count(), int((chosen.answer > 0).sum()), int((chosen.answer < 0).sum())
     if not wins + losses:
         reason = "no text was preferred in any choice" if n.answers else "there are no choices"
         return NotEstimable(test="naive sign test", score="answers", reason=reason, n=n)
     first, second = chosen.contrast
-    if chosen.chance is not None:
-        return Result(
-            test="naive binomial test",
-            estimand=f"how much more often than by guessing “{first}” and “{second}” are told apart, pooled",
-            score="answers",
-            estimate=wins / n.answers - chosen.chance,
-            interval=None,
-            standard_error=None,
-            symbol="correct",
-            statistic=float(wins),
-            df=None,
-            p=float(stats.binomtest(wins, n.answers, chosen.chance).pvalue),
-            n=n,
-            claim="It counts every choice as if another rater had made it about another prompt.",
-            method="exact binomial test of the odd texts found against chance",
-            reference="Clopper & Pearson 1934, Biometrika 26:404–413",
-        )
     return Result(
         test="naive sign test",
         estimand=f"how much more often “{first}” is preferred than “{second}”, all choices pooled",

@@ -17,15 +17,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rater.analysis.answer_scale import Judged, Preferences, TextScore, is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
 from rater.analysis.cell_scores import name_prompts_by_concept
 from rater.analysis.composites import add_composites
-from rater.analysis.group_trials import TRIAL, score_orders
+from rater.analysis.group_trials import TRIAL
 from rater.analysis.plan import Planned
-from rater.analysis.preferences import require_pairs
 from rater.analysis.reading_notes import reading_of
 from rater.analysis.validation import flags, require_on_scale, validate_frame
-from rater.errors import RaterError
 
 Mask = NDArray[np.bool_]
 
@@ -251,8 +249,6 @@ def _differs(frame: pd.DataFrame, texts: pd.DataFrame) -> Mask:
 
 
 MAX_EXAMPLES = 3
-_CODES = {"1/0": (1.0, 0.0), "1/2": (1.0, 2.0)}
-"""The answers for the text of ``arm`` and for the other one, by coding; any other is signed already."""
 
 
 @dataclass(frozen=True)
@@ -287,35 +283,15 @@ def prepare(frame: pd.DataFrame, planned: Planned) -> PreparedFrame:
     """
     frame = name_prompts_by_concept(validate_frame(frame))
     for judged in planned.rated:
-        frame = _recode(frame, judged)
-        if isinstance(judged, TextScore) and judged.is_external:
-            frame = score_orders(frame, judged)
+        kind = kind_of(judged)
+        frame = kind.recode(frame, judged)
         require_on_scale(frame, judged)
-        if is_pairwise(judged):
-            require_pairs(frame, judged.name)
+        kind.require(frame, judged)
     n_rows = len(frame)
     frame, repeats = resolve_repeats(frame)
     frame, shared = tell_texts_apart(frame, has_ids=repeats.has_ids)
     with_composites = add_composites(frame, planned.dimensions)
     return PreparedFrame(with_composites, frame, n_rows, repeats, shared)
-
-
-def _recode(frame: pd.DataFrame, judged: Judged) -> pd.DataFrame:
-    """Write choices that are coded as won and lost, or as the first and the second text, with a sign."""
-    if not isinstance(judged.scale, Preferences) or judged.scale.coding not in _CODES:
-        return frame
-    won, lost = _CODES[judged.scale.coding]
-    of = (frame["dimension"] == judged.name).to_numpy()
-    answers = frame["answer"].to_numpy(dtype=np.float64)
-    wrong = of & ~np.isin(answers, [won, lost]) & ~np.isnan(answers)
-    if wrong.any():
-        row = frame[wrong].iloc[0]
-        msg = (
-            f"answer is {row['answer']:g} (rater {row['rater']}, item {row['item']}), but choices coded "
-            f"{judged.scale.coding} are {won:g} or {lost:g}"
-        )
-        raise RaterError(msg)
-    return frame.assign(answer=np.where(of & (answers == lost), -1.0, answers))
 
 
 def tell_texts_apart(frame: pd.DataFrame, *, has_ids: bool = True) -> tuple[pd.DataFrame, SharedIds | None]:

@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from rater.analysis.answer_scale import Judged, Rated, TextScore, is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged, Rated
 from rater.analysis.blinding import Blinding, attach_guesses, check_blinding
 from rater.analysis.cell_scores import read_concepts
 from rater.analysis.characteristics import Characteristic, describe_raters
-from rater.analysis.choices import with_label_codes
 from rater.analysis.composites import (
     CompositeCount,
     count_composites,
@@ -19,11 +19,11 @@ from rater.analysis.composites import (
     without_composites,
 )
 from rater.analysis.contrast_data import first_showings, judged_only
-from rater.analysis.crossed import Compared, compare
+from rater.analysis.crossed import compare
 from rater.analysis.describe import ArmSummary, describe_arms
 from rater.analysis.diagnosis import Diagnosis, complete_diagnosis, require_usable
 from rater.analysis.equivalence import Equivalence, two_one_sided_tests
-from rater.analysis.exclusions import Exclusion, exclude, excluded_raters
+from rater.analysis.exclusions import Exclusion, as_given, exclude, excluded_raters
 from rater.analysis.findings import diagnose_answers
 from rater.analysis.group_trials import has_groups, trial_numbers
 from rater.analysis.headline import (
@@ -42,16 +42,14 @@ from rater.analysis.metric_values import MetricValues
 from rater.analysis.missing_answers import MissingAnswers, find_missing_answers
 from rater.analysis.moderators import Moderation, moderate
 from rater.analysis.multiple_comparisons import adjust
-from rater.analysis.odd_trials import with_chosen_places
 from rater.analysis.plan import Planned
-from rater.analysis.preferences import ITEMS, Preferred, one_row_a_text, sign_test
+from rater.analysis.preferences import ITEMS
 from rater.analysis.prepare import prepare
 from rater.analysis.quality import paces_of
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result
 from rater.analysis.scope import make_primary, make_tests
-from rater.analysis.secondary import Details, DimensionInput, mann_whitney, work_out_details
+from rater.analysis.secondary import Details, DimensionInput, work_out_details
 from rater.analysis.sentences import counted
-from rater.study.scales import OddScore
 
 
 @dataclass(frozen=True)
@@ -159,8 +157,7 @@ class DimensionAnalysis:
     def tests(self) -> tuple[Outcome, ...]:
         """The planned test, the one on the other score, those that assume less, and sensitivity analyses."""
         length = () if self.length_adjusted is None else (self.length_adjusted,)
-        # the proportion of odd texts found is the only score of odd-one-out trials
-        other = () if self.details.odd_one_out is not None else (self.other_score,)
+        other = (self.other_score,) if kind_of(self.dimension).has_other_score else ()
         return (self.primary, *other, *self.sensitivity_tests, *length)
 
 
@@ -196,11 +193,7 @@ class Analysis:
     @property
     def is_external(self) -> bool:
         """True if the ratings come without a study that declares their scales."""
-        return any(
-            isinstance(found.dimension, Rated)
-            or (isinstance(found.dimension, TextScore) and found.dimension.is_external)
-            for found in self.dimensions
-        )
+        return any(isinstance(found.dimension, Rated) for found in self.dimensions)
 
 
 def analyze(  # noqa: PLR0913 (each argument is a table)
@@ -267,8 +260,7 @@ def analyze(  # noqa: PLR0913 (each argument is a table)
 
 def _exclude(rated: pd.DataFrame, raters: pd.DataFrame | None, planned: Planned) -> Exclusion | None:
     """Apply the exclusion criteria to the answers as raters gave them, labels included."""
-    given = with_chosen_places(with_label_codes(rated, planned.rated))
-    return exclude(given, raters, planned.exclusions, primary=planned.primary_parts)
+    return exclude(as_given(rated, planned.rated), raters, planned.exclusions, primary=planned.primary_parts)
 
 
 def _judge_both(
@@ -289,7 +281,7 @@ def _with_raters(analysis: Analysis, tested: pd.DataFrame, questionnaire: pd.Dat
     return replace(
         analysis,
         characteristics=describe_raters(questionnaire, planned.questionnaire, raters),
-        moderations=moderate(_compare(tested, planned, primary), planned, primary, questionnaire),
+        moderations=moderate(compare(tested, planned.contrast, primary), planned, primary, questionnaire),
     )
 
 
@@ -315,8 +307,9 @@ def _with_lengths(
 ) -> tuple[DimensionAnalysis, ...]:
     """Repeat the primary test with the length of the texts as a covariate, where it could be made."""
     primary, *others = dimensions
-    has_one_text = not isinstance(primary.dimension.scale, OddScore)
-    if texts is None or texts.empty or isinstance(primary.primary, NotEstimable) or not has_one_text:
+    if texts is None or texts.empty or isinstance(primary.primary, NotEstimable):
+        return dimensions
+    if not kind_of(primary.dimension).is_about_single_texts:
         return dimensions
     lengths = dict(zip(texts["item"].astype(str), texts["n_characters"], strict=True))
     adjusted = adjust_for_length(tested, planned, primary.dimension, lengths)
@@ -336,7 +329,7 @@ def _compare_metrics(
     judged = [
         (each.dimension, (each.primary, each.other_score), each.details)
         for each in dimensions
-        if not isinstance(each.dimension.scale, OddScore)  # which text is odd depends on the other two
+        if kind_of(each.dimension).is_about_single_texts
     ]
     rng = np.random.default_rng([planned.seed, len(metrics)])
     return compare_metrics(metrics, tested, texts, planned, judged=judged, rng=rng)
@@ -351,7 +344,7 @@ def _count(tested: pd.DataFrame, planned: Planned) -> Counts:
         prompts=concepts.n_prompts if concepts else tested["prompt"].nunique(),
         items=len(texts),
         answers=_count_answers(without_composites(tested, planned.dimensions)),
-        cells=_compare(tested, planned, planned.in_order[0]).answers.count().cells,
+        cells=compare(tested, planned.contrast, planned.in_order[0]).answers.count().cells,
         concepts=len(concepts.names) if concepts else 0,
     )
 
@@ -359,10 +352,6 @@ def _count(tested: pd.DataFrame, planned: Planned) -> Counts:
 def _count_answers(rows: pd.DataFrame) -> int:
     """Count answers: a row each, or one for all texts of a trial."""
     return np.unique(trial_numbers(rows)).size if has_groups(rows) else len(rows)
-
-
-def _compare(frame: pd.DataFrame, planned: Planned, judged: Judged) -> Compared:
-    return compare(frame, planned.contrast, judged.name, pairwise=is_pairwise(judged))
 
 
 def _add_analysis_without_exclusions(analysis: Analysis, everyone: pd.DataFrame) -> Analysis:
@@ -374,7 +363,7 @@ def _add_analysis_without_exclusions(analysis: Analysis, everyone: pd.DataFrame)
             replace(
                 found,
                 without_exclusions=make_primary(
-                    _compare(everyone, planned, found.dimension), planned, found.dimension
+                    compare(everyone, planned.contrast, found.dimension), planned, found.dimension
                 ),
             )
             for found in analysis.dimensions
@@ -390,7 +379,7 @@ def _analyze_dimensions(
     *,
     assigned: pd.DataFrame | None,
 ) -> tuple[DimensionAnalysis, ...]:
-    compared = [_compare(tested_rows, planned, judged) for judged in planned.in_order]
+    compared = [compare(tested_rows, planned.contrast, judged) for judged in planned.in_order]
     tested = [
         make_tests(each, planned, judged) for each, judged in zip(compared, planned.in_order, strict=True)
     ]
@@ -447,7 +436,7 @@ def _analyze_dimension(
         other_score=tested.other_score,
         sensitivity_tests=tested.sensitivity_tests,
         without_exclusions=None,
-        naive=sign_test(answers) if isinstance(answers, Preferred) else mann_whitney(answers),
+        naive=kind_of(judged).naive_test(data.compared),
         missing_answers=find_missing_answers(included, judged, planned, tested.primary, assigned=assigned),
         details=details,
     )
@@ -456,9 +445,8 @@ def _analyze_dimension(
 def _blinding(
     tested: pd.DataFrame, planned: Planned, guesses: pd.DataFrame | None
 ) -> Blinding | NotEstimable | None:
-    pairwise = is_pairwise(planned.in_order[0])
-    is_odd = isinstance(planned.in_order[0].scale, OddScore)
-    rows = one_row_a_text(tested) if pairwise or is_odd else tested
+    primary, kind = planned.in_order[0], kind_of(planned.in_order[0])
+    rows = kind.list_texts(tested)
     if guesses is not None:
         attached = attach_guesses(rows, guesses, planned.contrast, planned.changed)
         if isinstance(attached, NotEstimable):
@@ -466,11 +454,10 @@ def _blinding(
         rows = attached
 
     def test(some: pd.DataFrame) -> Outcome:
-        if pairwise or is_odd:
+        if kind.has_both_arms:
             n = Counts(raters=0, prompts=0, items=0, answers=len(some), cells=0)
             reason = "a choice is between several texts, and a guess about one of them"
             return NotEstimable(test="primary test", score=planned.score, reason=reason, n=n)
-        judged = planned.in_order[0]
-        return make_primary(_compare(some, planned, judged), planned, judged)
+        return make_primary(compare(some, planned.contrast, primary), planned, primary)
 
     return check_blinding(rows, planned.contrast, planned.primary, alpha=planned.alpha, test=test)

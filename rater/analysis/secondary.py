@@ -13,24 +13,20 @@ import pandas as pd
 from scipy import stats
 
 from rater.analysis.agreement import Agreement, measure_agreement
-from rater.analysis.answer_scale import Judged, TextScore, is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged
 from rater.analysis.arm_strengths import ArmRanking
-from rater.analysis.bradley_terry import rank_arms
-from rater.analysis.choices import LabelChoices, label_choices, with_label_codes
+from rater.analysis.choices import LabelChoices
 from rater.analysis.concept_effects import ConceptEffects, concept_effects
 from rater.analysis.confidence import ConfidenceEffects, confidence_effects
 from rater.analysis.contrast_data import Ratings
 from rater.analysis.crossed import Compared, compare
-from rater.analysis.effects import effect_sizes
-from rater.analysis.group_trials import TRIAL, GroupCounts, count_groups, trial_numbers
+from rater.analysis.group_trials import TRIAL, GroupCounts
 from rater.analysis.intervals import ProgressCallback, bounds_of
 from rater.analysis.multiple_comparisons import ArmContrast, make_contrasts
-from rater.analysis.odd_one_out import OddOneOutResults, odd_one_out
-from rater.analysis.odd_trials import with_chosen_places
+from rater.analysis.odd_one_out import OddOneOutResults
 from rater.analysis.ordinal.odds import ordinal_test
-from rater.analysis.plackett_luce import rank_arms_of_trials
 from rater.analysis.plan import Planned
-from rater.analysis.preferences import Preferred, as_single_texts, tie_rate, win_rate
 from rater.analysis.quality import RaterQuality, Retest, rate_raters, retest
 from rater.analysis.results import NotEstimable, Outcome, Quantity, Result
 from rater.analysis.scope import Tested, make_primary
@@ -137,7 +133,7 @@ class Details:
     """The trend over doses and its curve, where the plan gives arms a dose."""
     ranking: ArmRanking | NotEstimable | None
     """The ranking of arms from choices among more than two arms, or from orders of several texts."""
-    groups: GroupCounts | None
+    groups: GroupCounts | None = None
     """Counts of first and last texts by arm and by place, where trials show several texts."""
     agreement: Agreement | NotEstimable
     quality: tuple[RaterQuality, ...]
@@ -153,62 +149,48 @@ def work_out_details(data: DimensionInput, *, rng: np.random.Generator) -> Detai
     """Work out the details of a dimension; up to 2,000 bootstrap replicates for each interval."""
     planned, judged, name = data.planned, data.judged, data.judged.name
     of_effects, of_agreement, of_doses, of_ranking, of_prediction = rng.spawn(5)
-    pairwise, points = is_pairwise(judged), [level.value for level in judged.scale.levels]
-    single = as_single_texts(data.frame, name) if pairwise else data.frame
+    kind, points = kind_of(judged), [level.value for level in judged.scale.levels]
+    single = kind.name_units(data.frame, judged)
     if TRIAL in single.columns:  # one text can be in several trials of a rater: its first answer counts
         single = single.drop_duplicates(["rater", "item", "dimension"])
-    given = _as_given(single, judged)
     agreement = measure_agreement(
-        given,
+        kind.as_agreed(single, judged),
         name,
-        () if judged.scale.chance else points,
+        () if kind.is_nominal else points,
         alpha=planned.alpha,
         rng=of_agreement,
-        is_nominal=judged.scale.chance is not None,
+        is_nominal=kind.is_nominal,
         progress=data.progress,
     )
     compared = data.compared
     shrunken = shrink(compared.scores(planned.score)) if compared.cells.n.cells else None
     prompts, raters = _units(data, shrunken)
-    contrasts = _further_contrasts(data)
-    return Details(
-        effects=_effects(data, of_effects),
+    details = Details(
+        effects=kind.estimate_effects(data, of_effects),
         spread=_spread(data),
         concepts=_concepts(data),
         confidence=confidence_effects(data.frame, judged, compared, planned),
         prompts=prompts,
         raters=raters,
         reliability=_predict(data, shrunken, of_prediction),
-        contrasts=contrasts,
+        contrasts=_further_contrasts(data),
         ordinal=_ordinal(data),
         dose_response=_doses(data, of_doses),
-        ranking=_ranking(data, of_ranking),
-        groups=count_groups(data.frame, name) if isinstance(judged, TextScore) else None,
+        ranking=kind.rank_arms(data, of_ranking),
         agreement=agreement,
         quality=() if isinstance(agreement, NotEstimable) else _quality(data, single, points),
         retest=_retest(data),
-        choices=label_choices(data.frame, judged, planned),
-        odd_one_out=odd_one_out(
-            data.frame,
-            judged,
-            planned,
-            [((each.arm, each.control), each.p_adjusted) for each in contrasts],
-        ),
     )
-
-
-def _as_given(frame: pd.DataFrame, judged: Judged) -> pd.DataFrame:
-    """Return the answers as raters gave them: of a choice among labels which one was chosen."""
-    return with_label_codes(frame, [judged])
+    return kind.complete(details, data)
 
 
 def _quality(data: DimensionInput, single: pd.DataFrame, points: list[int]) -> tuple[RaterQuality, ...]:
     """Describe the raters by their scores, but runs and entropy by what they chose: a label, or a place."""
-    judged = data.judged
+    judged, kind = data.judged, kind_of(data.judged)
     scored = rate_raters(single, judged.name, points, data.paces)
-    if judged.scale.chance is None:
+    if not kind.is_nominal:
         return scored
-    given = rate_raters(with_chosen_places(_as_given(single, judged)), judged.name, (), data.paces)
+    given = rate_raters(kind.as_given(single, judged), judged.name, (), data.paces)
     return tuple(
         replace(each, points_used=labels.points_used, entropy=labels.entropy, longest_run=labels.longest_run)
         for each, labels in zip(scored, given, strict=True)
@@ -216,30 +198,18 @@ def _quality(data: DimensionInput, single: pd.DataFrame, points: list[int]) -> t
 
 
 def _retest(data: DimensionInput) -> Retest | None:
-    judged, rows = data.judged, data.with_repeats
-    if is_pairwise(judged):
-        rows = as_single_texts(rows, judged.name)
-    found = retest(with_chosen_places(_as_given(rows, judged)), judged.name)
+    judged, kind = data.judged, kind_of(data.judged)
+    rows = kind.name_units(data.with_repeats, judged)
+    found = retest(kind.as_given(rows, judged), judged.name)
     # labels have no order, and so no quadratic weights
-    return found if found is None or judged.scale.chance is None else replace(found, kappa=None)
-
-
-def _effects(data: DimensionInput, rng: np.random.Generator) -> tuple[Quantity, ...]:
-    answers, tested, planned = data.compared.answers, data.tested, data.planned
-    if isinstance(answers, Preferred) and answers.chance is not None:
-        return ()
-    if isinstance(answers, Preferred):
-        return win_rate(tested.net_superiority, planned.contrast), tie_rate(answers)
-    return effect_sizes(answers, tested.net_superiority, alpha=planned.alpha, rng=rng, progress=data.progress)
+    return replace(found, kappa=None) if found is not None and kind.is_nominal else found
 
 
 def _spread(data: DimensionInput) -> Spread | None:
-    answers = data.compared.answers
     # the spread of 0/1 scores is a function of their mean, and that of ranks is fixed in a trial
-    is_bound = data.judged.scale.chance is not None or isinstance(data.judged, TextScore)
-    if isinstance(answers, Preferred) or is_bound:
+    if not kind_of(data.judged).has_spread:
         return None
-    return compare_spread(answers, data.judged, data.tested.primary, alpha=data.planned.alpha)
+    return compare_spread(data.compared.ratings, data.judged, data.tested.primary, alpha=data.planned.alpha)
 
 
 def _predict(data: DimensionInput, shrunken: Shrunken | None, rng: np.random.Generator) -> Reliability:
@@ -288,7 +258,7 @@ def _concepts(data: DimensionInput) -> ConceptEffects | None:
     planned, judged = data.planned, data.judged
 
     def test(rows: pd.DataFrame, of: Planned) -> Outcome:
-        compared = compare(rows, planned.contrast, judged.name, pairwise=is_pairwise(judged))
+        compared = compare(rows, planned.contrast, judged)
         return make_primary(compared, of, judged)
 
     rows = data.frame[data.frame["dimension"] == judged.name]
@@ -298,42 +268,34 @@ def _concepts(data: DimensionInput) -> ConceptEffects | None:
 
 def _further_contrasts(data: DimensionInput) -> tuple[ArmContrast, ...]:
     frame, planned, judged = data.frame, data.planned, data.judged
-    pairwise = is_pairwise(judged)
 
     def test(contrast: tuple[str, str]) -> Outcome:
         if contrast == planned.contrast:
             return data.tested.primary
-        return make_primary(compare(frame, contrast, judged.name, pairwise=pairwise), planned, judged)
+        return make_primary(compare(frame, contrast, judged), planned, judged)
 
-    contrasts = planned.contrasts_among(_arms(frame, judged))
+    contrasts = planned.contrasts_among(list_arms(frame, judged))
     return make_contrasts(contrasts, planned=planned, p_primary=data.p_counted, test=test)
 
 
-def _arms(frame: pd.DataFrame, judged: Judged) -> list[str]:
+def list_arms(frame: pd.DataFrame, judged: Judged) -> list[str]:
     """List the arms with answers on a dimension."""
     rows = frame[frame["dimension"] == judged.name]
-    others = set(rows["other_arm"]) if is_pairwise(judged) else set()
+    others = set(rows["other_arm"]) if kind_of(judged).is_preference else set()
     return sorted(set(rows["arm"]) | others)
 
 
 def _ordinal(data: DimensionInput) -> Outcome:
-    answers, planned = data.compared.answers, data.planned
-    if isinstance(answers, Preferred):
-        reason = (
-            "texts were chosen between, not rated on points"
-            if answers.chance is None
-            else "the odd text of a trial was looked for, and texts were not rated on points"
-        )
-        return NotEstimable(test="ordinal mixed model", score="log_odds", reason=reason, n=answers.count())
-    if isinstance(data.judged, TextScore):
-        reason = "texts were put in order, so that the scores of one trial depend on each other"
-        return NotEstimable(test="ordinal mixed model", score="log_odds", reason=reason, n=answers.count())
-    return ordinal_test(answers, alpha=planned.alpha)
+    reason = kind_of(data.judged).why_no_ordinal
+    if reason:
+        n = data.compared.answers.count()
+        return NotEstimable(test="ordinal mixed model", score="log_odds", reason=reason, n=n)
+    return ordinal_test(data.compared.ratings, alpha=data.planned.alpha)
 
 
 def _doses(data: DimensionInput, rng: np.random.Generator) -> DoseResponse | None:
     planned = data.planned
-    if not planned.doses or (isinstance(data.compared.answers, Preferred) and data.compared.answers.chance):
+    if not planned.doses or not kind_of(data.judged).has_doses:
         return None
     return dose_response(
         data.frame,
@@ -342,30 +304,5 @@ def _doses(data: DimensionInput, rng: np.random.Generator) -> DoseResponse | Non
         alpha=planned.alpha,
         rng=rng,
         scope=planned.scope,
-        progress=data.progress,
-    )
-
-
-def _ranking(data: DimensionInput, rng: np.random.Generator) -> ArmRanking | NotEstimable | None:
-    planned, judged = data.planned, data.judged
-    if isinstance(judged, TextScore):
-        rows = data.frame[data.frame["dimension"] == judged.name]
-        return rank_arms_of_trials(
-            rows,
-            trial_numbers(rows),
-            judged.scale.response,
-            planned.control_arm,
-            alpha=planned.alpha,
-            rng=rng,
-            progress=data.progress,
-        )
-    if not is_pairwise(judged) or len(_arms(data.frame, judged)) < 3:
-        return None
-    return rank_arms(
-        data.frame,
-        judged.name,
-        planned.control_arm,
-        alpha=planned.alpha,
-        rng=rng,
         progress=data.progress,
     )

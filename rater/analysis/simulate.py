@@ -11,18 +11,19 @@ much more often the first arm is preferred than the second, from −1 to 1.
 """
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
 from rater.analysis.contrast_data import Ratings
-from rater.analysis.group_answers import GroupAnswers
 from rater.analysis.preferences import Preferred
 from rater.analysis.sentences import number
-from rater.analysis.triangle_test import CHANCE, TriangleAnswers
+from rater.study.scales import StudyScale
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -64,58 +65,6 @@ class ModelSDs:
 
 
 @dataclass(frozen=True)
-class Cuts:
-    """A scale of points: where the level is cut, and the number of the first point."""
-
-    at: tuple[float, ...]
-    first: int = 1
-    is_from_control: bool = False
-    """True if the cuts are those of the second arm, and an effect changes the first arm alone. Otherwise an
-    effect moves both arms, by half of it each."""
-
-    def with_effect(self, effect: float) -> "Cuts":
-        """Return the cuts for an effect in logits: levels of the second arm are half of it lower."""
-        if not self.is_from_control:
-            return self
-        return replace(self, at=tuple(cut - effect / 2 for cut in self.at), is_from_control=False)
-
-    def answer(self, level: Floats) -> Floats:
-        """Turn levels into points."""
-        return self.first + np.searchsorted(self.at, level).astype(np.float64)
-
-
-@dataclass(frozen=True)
-class ContinuousAnswers:
-    """A slider or a number: ``unit`` scale units per logit from the middle, limited to the ends."""
-
-    low: float
-    high: float
-    middle: float
-    unit: float
-
-    def answer(self, level: Floats) -> Floats:
-        """Turn levels into numbers."""
-        return np.clip(self.middle + self.unit * level, self.low, self.high)
-
-
-@dataclass(frozen=True)
-class PairwiseAnswers:
-    """A choice between two texts: neither, where their levels differ by less than `tie`."""
-
-    tie: float
-    degrees: int = 1
-
-    def answer(self, difference: Floats) -> Floats:
-        """Turn differences of levels into choices; every further logit is a further degree."""
-        strength = np.clip(1 + np.floor(np.abs(difference) - self.tie), 1, self.degrees)
-        chosen = np.abs(difference) >= self.tie
-        return np.where(chosen, np.sign(difference) * strength, 0.0)
-
-
-AnswerModel: TypeAlias = Cuts | ContinuousAnswers | PairwiseAnswers | GroupAnswers | TriangleAnswers
-
-
-@dataclass(frozen=True)
 class Trials:
     """The assignment of texts to raters, as codes from 0; arrays run over trials.
 
@@ -144,6 +93,244 @@ class Trials:
             place=self.place[keep] if self.place.size else self.place,
             in_contrast=None if self.in_contrast is None else self.in_contrast[keep],
         )
+
+
+@dataclass(frozen=True)
+class RandomEffects:
+    """Deviations of each unit in logits; (units,), by code."""
+
+    rater: Floats
+    rater_arm: Floats
+    prompt: Floats
+    prompt_arm: Floats
+    item: Floats
+
+
+QUADRATURE_POINTS = 41
+# In each of three dimensions; 41 give the same to 1e-6.
+_FEW_POINTS = 21
+# An effect larger than this moves nearly every answer to the end of the scale.
+_MAX_LOGITS = 8.0
+# No cut is as far from the middle, in logits.
+_FAR = 50.0
+
+
+class AnswerModel(ABC):
+    """The response model of a kind of answer, by which levels become answers.
+
+    The methods are those of a number for one text, whose subclasses have ``answer`` and ``mean_answer``.
+    """
+
+    @property
+    def n_shown(self) -> int:
+        """The number of texts whose levels are simulated for a trial of both arms."""
+        return 2
+
+    def with_effect(self, effect: float) -> Self:  # noqa: ARG002 (most models move both arms)
+        """Return the model for an effect in logits: levels of the second arm are half of it lower."""
+        return self
+
+    @abstractmethod
+    def answer(self, level: Floats) -> Floats:
+        """Turn levels with their noise into answers."""
+
+    def mean_answer(self, level: Floats) -> Floats:
+        """Return the expected answer at levels to which the logistic noise is still to be added."""
+        msg = f"{type(self).__name__} has no mean answer at {level.size} levels of single texts"
+        raise TypeError(msg)
+
+    def draw(
+        self, trials: Trials, effects: RandomEffects, effect: float, rng: np.random.Generator
+    ) -> Ratings | Preferred:
+        """Draw the answers to trials.
+
+        Args:
+            trials: Who rates what.
+            effects: The deviations of raters, prompts and texts.
+            effect: First arm minus second, in logits; of odd-one-out trials the median d', at least 0.
+            rng: What is drawn from.
+        """
+        x = np.where(trials.is_first, 0.5, -0.5)
+        level = (
+            (effect + effects.rater_arm[trials.rater] + effects.prompt_arm[trials.prompt]) * x
+            + effects.rater[trials.rater]
+            + effects.prompt[trials.prompt]
+            + effects.item[trials.item]
+            + rng.logistic(size=x.size)
+        )
+        answer = self.with_effect(effect).answer(level)
+        return Ratings(CONTRAST, trials.rater, trials.prompt, trials.item, trials.is_first, answer)
+
+    def draw_differences(
+        self,
+        slope: Floats,
+        texts: Sequence[Floats],
+        draw_level: Callable[[], Floats],
+        rng: np.random.Generator,
+    ) -> Floats:
+        """Draw the difference of the answers of each rater to two texts, one of each arm; same shape.
+
+        Args:
+            slope: The effect of each rater, prompt and concept, in logits.
+            texts: The deviations of `n_shown` texts.
+            draw_level: Draws what both texts share.
+            rng: What is drawn from.
+        """
+        level = draw_level()
+        first, second = (
+            self.answer(level + sign * slope / 2 + text + rng.logistic(size=slope.shape))
+            for sign, text in zip((1, -1), texts, strict=True)
+        )
+        return first - second
+
+    def respond(
+        self,
+        levels: Sequence[float],
+        scale: StudyScale,  # noqa: ARG002 (orders need it)
+        rng: np.random.Generator,
+    ) -> float:
+        """Return what a simulated rater answers to the texts shown, by their levels without noise."""
+        perceived = levels[0] if len(levels) == 1 else levels[1] - levels[0]
+        return float(self.answer(np.array([perceived + rng.logistic()]))[0])
+
+    def difference(self, effect: float, spread: ModelSDs) -> float:
+        """Return the expected difference on the scale for an effect in logits."""
+        nodes, weights = quadrature()
+        latent, model = spread.within_arm * nodes, self.with_effect(effect)
+        first, second = (weights @ model.mean_answer(latent + shift) for shift in (effect / 2, -effect / 2))
+        return float(first - second)
+
+    def net_superiority(self, effect: float, spread: ModelSDs) -> float | None:  # noqa: ARG002 (no points)
+        """Return the expected net superiority within rater and prompt; None without points."""
+        return None
+
+
+def quadrature(n_points: int = QUADRATURE_POINTS) -> tuple[Floats, Floats]:
+    """Return nodes and weights of Gauss–Hermite quadrature over a standard normal: sums of weights are 1."""
+    nodes, weights = special.roots_hermitenorm(n_points)
+    return nodes, weights / weights.sum()
+
+
+@dataclass(frozen=True)
+class Cuts(AnswerModel):
+    """A scale of points: where the level is cut, and the number of the first point."""
+
+    at: tuple[float, ...]
+    first: int = 1
+    is_from_control: bool = False
+    """True if the cuts are those of the second arm, and an effect changes the first arm alone. Otherwise an
+    effect moves both arms, by half of it each."""
+
+    def with_effect(self, effect: float) -> Self:
+        """Return the cuts for an effect in logits: levels of the second arm are half of it lower."""
+        if not self.is_from_control:
+            return self
+        return replace(self, at=tuple(cut - effect / 2 for cut in self.at), is_from_control=False)
+
+    def answer(self, level: Floats) -> Floats:
+        """Turn levels into points."""
+        return self.first + np.searchsorted(self.at, level).astype(np.float64)
+
+    def mean_answer(self, level: Floats) -> Floats:
+        """Return the expected point at levels to which the logistic noise is still to be added."""
+        means: Floats = 1 + special.expit(level[:, None] - np.array(self.at)).sum(axis=1)
+        return means
+
+    def net_superiority(self, effect: float, spread: ModelSDs) -> float:
+        """Return the expected net superiority within rater and prompt.
+
+        The level that both answers share (rater and prompt) and the effect's own deviation are integrated
+        over, and each text's deviation within them.
+        """
+        nodes, weights = quadrature(_FEW_POINTS)
+        shared = math.hypot(spread.rater, spread.prompt) * nodes[:, None]
+        apart = (effect + math.hypot(spread.rater_arm, spread.prompt_arm) * nodes[None, :]) / 2
+        texts = spread.item * nodes[:, None]
+        cuts = np.array([*self.with_effect(effect).at, np.inf])
+        at_or_below = [
+            np.einsum(
+                "...tk,t->...k", special.expit(cuts - (shared + shift)[..., None, None] - texts), weights
+            )
+            for shift in (apart, -apart)
+        ]
+        first, second = (np.diff(each, prepend=0.0, axis=-1) for each in at_or_below)  # shared apart point
+        above = 1 - at_or_below[1]
+        below = at_or_below[1] - second
+        # Σ_k P(first = k) (P(second < k) − P(second > k)).
+        net = (first * (below - above)).sum(axis=-1)
+        return float(weights @ net @ weights)
+
+
+@dataclass(frozen=True)
+class ContinuousAnswers(AnswerModel):
+    """A slider or a number: ``unit`` scale units per logit from the middle, limited to the ends."""
+
+    low: float
+    high: float
+    middle: float
+    unit: float
+
+    def answer(self, level: Floats) -> Floats:
+        """Turn levels into numbers."""
+        return np.clip(self.middle + self.unit * level, self.low, self.high)
+
+    def mean_answer(self, level: Floats) -> Floats:
+        """Return the expected number at levels to which the logistic noise is still to be added."""
+        # E min(max(X, a), b) = a + the integral of P(X > x) from a to b, for X logistic about its level.
+        at = self.middle + self.unit * level
+        above = np.logaddexp(0, (at - self.low) / self.unit) - np.logaddexp(0, (at - self.high) / self.unit)
+        line: Floats = self.low + self.unit * above
+        return line
+
+
+@dataclass(frozen=True)
+class PairwiseAnswers(AnswerModel):
+    """A choice between two texts: neither, where their levels differ by less than `tie`."""
+
+    tie: float
+    degrees: int = 1
+
+    def answer(self, difference: Floats) -> Floats:
+        """Turn differences of levels into choices; every further logit is a further degree."""
+        strength = np.clip(1 + np.floor(np.abs(difference) - self.tie), 1, self.degrees)
+        chosen = np.abs(difference) >= self.tie
+        return np.where(chosen, np.sign(difference) * strength, 0.0)
+
+    def draw(
+        self, trials: Trials, effects: RandomEffects, effect: float, rng: np.random.Generator
+    ) -> Preferred:
+        """Draw the choices between the two texts of each trial."""
+        assert trials.other_item is not None  # noqa: S101 (the callers pair them)
+        difference = (
+            effect
+            + effects.rater_arm[trials.rater]
+            + effects.prompt_arm[trials.prompt]
+            + effects.item[trials.item]
+            - effects.item[trials.other_item]
+            + rng.logistic(size=trials.rater.size)
+        )
+        pair = trials.item * (int(trials.other_item.max()) + 1) + trials.other_item
+        return Preferred(CONTRAST, trials.rater, trials.prompt, pair, self.answer(difference))
+
+    def draw_differences(
+        self,
+        slope: Floats,
+        texts: Sequence[Floats],
+        draw_level: Callable[[], Floats],  # noqa: ARG002 (it cancels)
+        rng: np.random.Generator,
+    ) -> Floats:
+        """Draw a choice between two texts for each rater."""
+        return self.answer(slope + texts[0] - texts[1] + rng.logistic(size=slope.shape))
+
+    def difference(self, effect: float, spread: ModelSDs) -> float:
+        """Return P(d > tie) − P(d < −tie), for d logistic about its mean."""
+        nodes, weights = quadrature()
+        apart = effect + spread.within_pair * nodes
+        return float(weights @ (special.expit(apart - self.tie) - special.expit(-apart - self.tie)))
+
+    def net_superiority(self, effect: float, spread: ModelSDs) -> float:
+        """Return the same difference."""
+        return self.difference(effect, spread)
 
 
 def crossed(n_raters: int, n_prompts: int, n_samples: int) -> Trials:
@@ -183,64 +370,10 @@ def simulate(
             so that the effect averages exactly ``effect`` over the prompts (and texts) that are there.
     """
     effects = _draw(trials, spread or ModelSDs(), fixed, rng)
-    if isinstance(scale, GroupAnswers):
-        return _simulate_groups(trials, effects, effect, scale=scale, rng=rng)
-    if isinstance(scale, TriangleAnswers):
-        factor = (
-            effects.rater_arm[trials.rater] + effects.prompt_arm[trials.prompt] + effects.item[trials.item]
-        )
-        answer = scale.correct(effect, factor, rng) - CHANCE
-        return Preferred(CONTRAST, trials.rater, trials.prompt, trials.item, answer, chance=CHANCE)
-    if trials.other_item is not None:
-        assert isinstance(scale, PairwiseAnswers)  # noqa: S101 (the callers pair them)
-        difference = (
-            effect
-            + effects.rater_arm[trials.rater]
-            + effects.prompt_arm[trials.prompt]
-            + effects.item[trials.item]
-            - effects.item[trials.other_item]
-            + rng.logistic(size=trials.rater.size)
-        )
-        pair = trials.item * (int(trials.other_item.max()) + 1) + trials.other_item
-        return Preferred(CONTRAST, trials.rater, trials.prompt, pair, scale.answer(difference))
-    x = np.where(trials.is_first, 0.5, -0.5)
-    level = (
-        (effect + effects.rater_arm[trials.rater] + effects.prompt_arm[trials.prompt]) * x
-        + effects.rater[trials.rater]
-        + effects.prompt[trials.prompt]
-        + effects.item[trials.item]
-        + rng.logistic(size=x.size)
-    )
-    answer = (scale.with_effect(effect) if isinstance(scale, Cuts) else scale).answer(level)
-    return Ratings(CONTRAST, trials.rater, trials.prompt, trials.item, trials.is_first, answer)
+    return scale.draw(trials, effects, effect, rng)
 
 
-def _simulate_groups(
-    trials: Trials, effects: "_Effects", effect: float, *, scale: GroupAnswers, rng: np.random.Generator
-) -> Ratings:
-    """Put the texts of each trial in order; what all of them share, such as the rater's level, cancels."""
-    assert trials.in_contrast is not None  # noqa: S101 (the callers pair them)
-    side = np.where(trials.in_contrast, np.where(trials.is_first, 0.5, -0.5), 0.0)
-    level = (
-        (effect + effects.rater_arm[trials.rater] + effects.prompt_arm[trials.prompt]) * side
-        + effects.item[trials.item]
-        + rng.gumbel(size=side.size)
-    )
-    score = scale.answer(level.reshape(-1, scale.n_texts)).ravel()
-    ratings = Ratings(CONTRAST, trials.rater, trials.prompt, trials.item, trials.is_first, score)
-    return ratings.take(trials.in_contrast)
-
-
-@dataclass(frozen=True)
-class _Effects:
-    rater: Floats
-    rater_arm: Floats
-    prompt: Floats
-    prompt_arm: Floats
-    item: Floats
-
-
-def _draw(trials: Trials, sd: ModelSDs, fixed: Fixed, rng: np.random.Generator) -> _Effects:
+def _draw(trials: Trials, sd: ModelSDs, fixed: Fixed, rng: np.random.Generator) -> RandomEffects:
     others = trials.item if trials.other_item is None else trials.other_item
     n_raters, n_prompts, n_items = (
         int(max(codes.max(initial=0) for codes in of)) + 1
@@ -253,22 +386,13 @@ def _draw(trials: Trials, sd: ModelSDs, fixed: Fixed, rng: np.random.Generator) 
     if fixed == "prompts and items":
         by_arm = item.reshape(n_prompts, 2, -1)  # prompt arm sample
         by_arm[1::2] = by_arm[::2, ::-1]
-    return _Effects(
+    return RandomEffects(
         rater=rng.normal(0, sd.rater, n_raters),
         rater_arm=rng.normal(0, sd.rater_arm, n_raters),
         prompt=prompt,
         prompt_arm=prompt_arm,
         item=item,
     )
-
-
-_QUADRATURE_POINTS = 41
-# In each of three dimensions; 41 give the same to 1e-6.
-_FEW_POINTS = 21
-# An effect larger than this moves nearly every answer to the end of the scale.
-_MAX_LOGITS = 8.0
-# No cut is as far from the middle, in logits.
-_FAR = 50.0
 
 
 def evenly_cut(n_points: int, first: int = 1) -> Cuts:
@@ -281,8 +405,8 @@ def cut_at_chance(chance: float, spread: ModelSDs | None = None) -> Cuts:
 
     The probability is over raters, prompts and texts.
     """
-    latent, weights = special.roots_hermitenorm(_QUADRATURE_POINTS)
-    latent, weights = latent * (spread or ModelSDs()).within_arm, weights / weights.sum()
+    nodes, weights = quadrature()
+    latent = nodes * (spread or ModelSDs()).within_arm
 
     def missed(cut: float) -> float:
         return float(weights @ special.expit(latent - cut)) - chance
@@ -292,52 +416,15 @@ def cut_at_chance(chance: float, spread: ModelSDs | None = None) -> Cuts:
 
 def difference_of(effect: float, scale: AnswerModel, spread: ModelSDs | None = None) -> float:
     """Convert an effect in logits to the expected difference on a scale."""
-    sd, (nodes, weights) = spread or ModelSDs(), special.roots_hermitenorm(_QUADRATURE_POINTS)
-    weights = weights / weights.sum()
-    if isinstance(scale, TriangleAnswers):
-        return scale.excess(effect, sd.of_sensitivity)
-    if isinstance(scale, GroupAnswers):
-        return scale.difference(effect, slope=math.hypot(sd.rater_arm, sd.prompt_arm), item=sd.item)[0]
-    if isinstance(scale, PairwiseAnswers):
-        apart = effect + sd.within_pair * nodes
-        # P(d > tie) − P(d < −tie), for d logistic about its mean.
-        return float(weights @ (special.expit(apart - scale.tie) - special.expit(-apart - scale.tie)))
-    latent = sd.within_arm * nodes
-    scale = scale.with_effect(effect) if isinstance(scale, Cuts) else scale
-    first, second = (weights @ _mean_answer(latent + shift, scale) for shift in (effect / 2, -effect / 2))
-    return float(first - second)
+    return scale.difference(effect, spread or ModelSDs())
 
 
 def net_superiority_of(effect: float, scale: AnswerModel, spread: ModelSDs | None = None) -> float | None:
     """Convert an effect in logits to the expected net superiority within rater and prompt.
 
-    The level that both answers share (rater and prompt) and the effect's own deviation are integrated over,
-    and each text's deviation within them. None for a scale without points, on which ties have no probability
-    but at its ends.
+    None for a scale without points, on which ties have no probability but at its ends.
     """
-    if isinstance(scale, PairwiseAnswers | TriangleAnswers):
-        return difference_of(effect, scale, spread)
-    if isinstance(scale, GroupAnswers):
-        sd = spread or ModelSDs()
-        return scale.difference(effect, slope=math.hypot(sd.rater_arm, sd.prompt_arm), item=sd.item)[1]
-    if not isinstance(scale, Cuts):
-        return None
-    sd, (nodes, weights) = spread or ModelSDs(), special.roots_hermitenorm(_FEW_POINTS)
-    weights = weights / weights.sum()
-    shared = math.hypot(sd.rater, sd.prompt) * nodes[:, None]
-    apart = (effect + math.hypot(sd.rater_arm, sd.prompt_arm) * nodes[None, :]) / 2
-    texts = sd.item * nodes[:, None]
-    cuts = np.array([*scale.with_effect(effect).at, np.inf])
-    at_or_below = [
-        np.einsum("...tk,t->...k", special.expit(cuts - (shared + shift)[..., None, None] - texts), weights)
-        for shift in (apart, -apart)
-    ]
-    first, second = (np.diff(each, prepend=0.0, axis=-1) for each in at_or_below)  # shared apart point
-    above = 1 - at_or_below[1]
-    below = at_or_below[1] - second
-    # Σ_k P(first = k) (P(second < k) − P(second > k)).
-    net = (first * (below - above)).sum(axis=-1)
-    return float(weights @ net @ weights)
+    return scale.net_superiority(effect, spread or ModelSDs())
 
 
 def logits_of(difference: float, scale: AnswerModel, spread: ModelSDs | None = None) -> float:
@@ -357,21 +444,9 @@ def logits_of(difference: float, scale: AnswerModel, spread: ModelSDs | None = N
     return float(optimize.brentq(missed, -_MAX_LOGITS, _MAX_LOGITS))
 
 
-def _mean_answer(level: Floats, scale: Cuts | ContinuousAnswers) -> Floats:
-    """The expected answer at levels to which the logistic noise is still to be added."""
-    if isinstance(scale, Cuts):
-        means: Floats = 1 + special.expit(level[:, None] - np.array(scale.at)).sum(axis=1)
-        return means
-    # E min(max(X, a), b) = a + the integral of P(X > x) from a to b, for X logistic about its level.
-    at = scale.middle + scale.unit * level
-    above = np.logaddexp(0, (at - scale.low) / scale.unit) - np.logaddexp(0, (at - scale.high) / scale.unit)
-    line: Floats = scale.low + scale.unit * above
-    return line
-
-
 def tie_share(tie: float, spread: ModelSDs | None = None) -> float:
     """Return the share of ties between two texts of equal arms, where a difference below ``tie`` is a tie."""
-    nodes, weights = special.roots_hermitenorm(_QUADRATURE_POINTS)
+    nodes, weights = special.roots_hermitenorm(QUADRATURE_POINTS)
     apart = (spread or ModelSDs()).within_pair * nodes
     decided = special.expit(apart - tie) + special.expit(-apart - tie)
     return float(1 - weights @ decided / weights.sum())

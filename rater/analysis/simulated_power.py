@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from rater.analysis.answer_scale import Judged, TextScore
+from rater.analysis.answer_scale import Judged
 from rater.analysis.contrast_data import Ratings, score_cells
 from rater.analysis.crossed import Compared
 from rater.analysis.pilot import assume
@@ -32,7 +32,6 @@ from rater.analysis.simulate import (
     simulate,
 )
 from rater.runners.runner import InProcess, Runner, divide
-from rater.study.scales import OddScore
 
 
 @dataclass(frozen=True)
@@ -175,10 +174,6 @@ def power_curve(
     fits_all = planned.test == "mixed_model"
     n_smallest = min(n.raters, n.prompts) if fits_all else min(n.raters, n.prompts, n.cells)
     most = _MAX_FITTED if fits_all else MAX_ANSWERS
-    if isinstance(judged, TextScore) or isinstance(
-        judged.scale, OddScore
-    ):  # who rated which other texts of a trial is not in the ratings
-        return None
     if planned.scope != "raters+prompts" or n_smallest < 2 or n.answers > most:
         return None
     codes = (ratings.rater, ratings.prompt, ratings.item)

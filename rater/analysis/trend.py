@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 from scipy.sparse import csr_array
 
-from rater.analysis.answer_scale import Judged, is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import Judged
 from rater.analysis.cell_scores import CellScores, read_concepts
 from rater.analysis.contrast_data import cell_codes
 from rater.analysis.crossed import Compared, OutcomeLabels, compare, contrast_t, crossed_t, over_scope
@@ -151,7 +152,7 @@ def trend(
     difference of the two scores for s, and no mean to take off. Where the scope leaves concepts out, slopes
     are averaged over the concepts of a prompt: cells of one prompt share its effect.
     """
-    cells = _slopes(rows, scores, pairwise=is_pairwise(judged))
+    cells = _slopes(rows, scores, is_preference=kind_of(judged).is_preference)
     if not cells.values.size:
         reason = "no rater has answered texts of the same prompt at two doses"
         return NotEstimable(test=test, score="scale_points", reason=reason, n=cells.n)
@@ -184,19 +185,19 @@ def _bounds_of_rise(cells: CellScores, judged: Judged) -> Bounds | None:
 def _dosed(frame: pd.DataFrame, judged: Judged, doses: Mapping[str, float]) -> pd.DataFrame:
     """Keep the answers at a dose, with the dose in the place of the arm's name."""
     rows = frame[(frame["dimension"] == judged.name) & frame["arm"].isin(list(doses))]
-    if is_pairwise(judged):
+    if kind_of(judged).is_preference:
         rows = rows[rows["other_arm"].isin(list(doses))]
         rows = rows.assign(other_arm=rows["other_arm"].map(dict(doses)))
     return rows.assign(arm=rows["arm"].map(dict(doses)))
 
 
-def _slopes(rows: pd.DataFrame, scores: Mapping[float, float], *, pairwise: bool) -> CellScores:
+def _slopes(rows: pd.DataFrame, scores: Mapping[float, float], *, is_preference: bool) -> CellScores:
     """Fit each cell's least-squares slope; cells with answers at one dose only have none."""
     rater, prompt = (pd.factorize(rows[column], sort=True)[0] for column in ("rater", "prompt"))
     score = rows["arm"].map(dict(scores)).to_numpy(dtype=np.float64)
     answer = rows["answer"].to_numpy(dtype=np.float64)
     codes, at, cell = np.unique(cell_codes(rater, prompt), return_index=True, return_inverse=True)
-    if pairwise:
+    if is_preference:
         centred = score - rows["other_arm"].map(dict(scores)).to_numpy(dtype=np.float64)
     else:
         size = np.bincount(cell, minlength=codes.size)
@@ -233,13 +234,11 @@ def _curve(
     progress: ProgressCallback | None,
 ) -> tuple[DosePoint, ...]:
     levels = sorted(set(doses.values()))
-    pairwise, bounds = is_pairwise(judged), bounds_of("scale_points", judged)
+    is_preference, bounds = kind_of(judged).is_preference, bounds_of("scale_points", judged)
     named = rows.assign(
-        **{name: rows[name].map(str) for name in (("arm", "other_arm") if pairwise else ("arm",))}
+        **{name: rows[name].map(str) for name in (("arm", "other_arm") if is_preference else ("arm",))}
     )
-    compared = [
-        compare(named, (str(level), str(levels[0])), judged.name, pairwise=pairwise) for level in levels[1:]
-    ]
+    compared = [compare(named, (str(level), str(levels[0])), judged) for level in levels[1:]]
     rises = [
         contrast_t(each.cells, "scale_points", alpha=alpha, bounds=bounds, scope=scope) for each in compared
     ]
@@ -262,8 +261,8 @@ def _curve(
             dose=level,
             arms=tuple(sorted(arm for arm, dose in doses.items() if dose == level)),
             n=int((rows["arm"] == level).sum())
-            + (int((rows["other_arm"] == level).sum()) if pairwise else 0),
-            mean=None if pairwise else means.get(level),
+            + (int((rows["other_arm"] == level).sum()) if is_preference else 0),
+            mean=None if is_preference else means.get(level),
             rise=None if index == 0 else rises[index - 1],
             fitted=fitted[index],
             fitted_interval=intervals[index],

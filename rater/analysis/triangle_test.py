@@ -14,18 +14,20 @@ J. Sensory Stud. 8:353–370 (the integral). In R: ``sensR::psyfun(d, "triangle"
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize, special
 
 from rater.analysis.d_prime import DPrime
+from rater.analysis.preferences import Preferred
 from rater.analysis.results import Interval
+from rater.analysis.simulate import CONTRAST, AnswerModel, Floats, ModelSDs, RandomEffects, Trials
+from rater.study.scales import StudyScale
 from rater.study.text_choices import N_IN_TRIANGLE
 
-Floats = NDArray[np.float64]
 REFERENCE = "Ennis 1993, J. Sensory Stud. 8:353–370"
 CHANCE = 1 / N_IN_TRIANGLE
 # φ is below 1e-14 beyond; 60 nodes give the integral to 1e-12.
@@ -78,12 +80,64 @@ def _half_line() -> tuple[Floats, Floats]:
 
 
 @dataclass(frozen=True)
-class TriangleAnswers:
+class TriangleAnswers(AnswerModel):
     """Answers to odd-one-out trials: 1 with the probability of the triangle test, else 0.
 
     The d' of a trial is the planned one times the sensitivity of its rater, prompt and texts, which are
     log-normal with a median of 1. So without a difference all raters guess.
     """
+
+    def answer(self, level: Floats) -> Floats:
+        """Return whether the odd text is found at each d' without any noise but that of the texts.
+
+        Raises:
+            TypeError: Always; whether it is found is a matter of chance (`correct`).
+        """
+        msg = f"the {level.size} answers of a triangle test are drawn; levels do not determine them"
+        raise TypeError(msg)
+
+    def draw(
+        self, trials: Trials, effects: RandomEffects, effect: float, rng: np.random.Generator
+    ) -> Preferred:
+        """Draw whether the odd text of each trial is found, minus chance."""
+        factor = (
+            effects.rater_arm[trials.rater] + effects.prompt_arm[trials.prompt] + effects.item[trials.item]
+        )
+        answer = self.correct(effect, factor, rng) - CHANCE
+        return Preferred(CONTRAST, trials.rater, trials.prompt, trials.item, answer, chance=CHANCE)
+
+    def draw_differences(
+        self,
+        slope: Floats,
+        texts: Sequence[Floats],
+        draw_level: Callable[[], Floats],
+        rng: np.random.Generator,
+    ) -> Floats:
+        """Refuse to draw, since the power over concepts is not simulated for odd texts.
+
+        Raises:
+            TypeError: Always; `rater.sample_size` refuses such a study first.
+        """
+        del texts, draw_level, rng
+        msg = f"odd texts are not simulated over concepts (effects: {slope.shape})"
+        raise TypeError(msg)
+
+    def respond(
+        self,
+        levels: Sequence[float],
+        scale: StudyScale,  # noqa: ARG002 (places are numbered from 1)
+        rng: np.random.Generator,
+    ) -> float:
+        """Return the place of the text that is least like the two most similar ones, after noise of SD 1."""
+        return float(1 + odd_one(np.array(levels) + rng.normal(size=len(levels))))
+
+    def difference(self, effect: float, spread: ModelSDs) -> float:
+        """Return the expected proportion correct minus chance."""
+        return self.excess(effect, spread.of_sensitivity)
+
+    def net_superiority(self, effect: float, spread: ModelSDs) -> float:
+        """Return the same."""
+        return self.difference(effect, spread)
 
     def correct(self, effect: float, log_factor: Floats, rng: np.random.Generator) -> Floats:
         """Draw whether each trial is answered correctly.
@@ -106,3 +160,9 @@ class TriangleAnswers:
         nodes, weights = special.roots_hermitenorm(_HERMITE_NODES)
         correct = proportion_correct(effect * np.exp(sd * nodes))
         return math.copysign(float(weights @ correct / weights.sum()) - CHANCE, effect)
+
+
+def odd_one(strengths: Floats) -> int:
+    """Return the place (from 0) of the text that is not one of the two most similar."""
+    apart = [abs(np.diff(np.delete(strengths, place))[0]) for place in range(strengths.size)]
+    return int(np.argmin(apart))

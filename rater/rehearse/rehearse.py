@@ -15,13 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from rater.analysis.answer_scale import is_pairwise
-from rater.analysis.choices import with_label_codes
 from rater.analysis.composites import add_composites
 from rater.analysis.contrast_data import first_showings, judged_only
 from rater.analysis.crossed import compare
-from rater.analysis.exclusions import exclude, excluded_raters
-from rater.analysis.odd_trials import with_chosen_places
+from rater.analysis.exclusions import as_given, exclude, excluded_raters
 from rater.analysis.results import Outcome, Result
 from rater.analysis.scope import make_primary
 from rater.bots.clients import Bot, arrive, rate_in_store, take_part
@@ -220,13 +217,14 @@ def judge_outcome(outcome: Outcome, effect: float, texts: StudyTexts) -> Detecti
 def planned_test(joined: Joined) -> Outcome:
     """Make only the planned primary test, after the planned exclusions."""
     frame, planned = joined.frame, joined.plan
-    given = with_chosen_places(with_label_codes(frame, planned.rated))
-    exclusion = exclude(given, joined.raters, planned.exclusions, primary=planned.primary_parts)
+    exclusion = exclude(
+        as_given(frame, planned.rated), joined.raters, planned.exclusions, primary=planned.primary_parts
+    )
     left_out = excluded_raters(exclusion)
     included = frame[~frame["rater"].isin(left_out)]
     included = judged_only(first_showings(add_composites(included, planned.dimensions)))
     primary = planned.in_order[0]
-    compared = compare(included, planned.contrast, primary.name, pairwise=is_pairwise(primary))
+    compared = compare(included, planned.contrast, primary)
     return make_primary(compared, planned)
 
 

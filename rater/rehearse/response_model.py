@@ -5,15 +5,13 @@ difference between the arms from rater to rater and from prompt to prompt.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rater.analysis.pilot import assume
-from rater.analysis.simulate import Cuts, ModelSDs, logits_of
-from rater.analysis.triangle_test import TriangleAnswers
+from rater.analysis.simulate import ModelSDs, logits_of
 from rater.bots.behaviours import (
     AnswerFrom,
     Character,
@@ -32,13 +30,11 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.publication import read_checks, read_items
 from rater.store.sealed.completions import Cell, KeptCompletion
 from rater.study.dimension import Dimension
-from rater.study.label_choice import Choose
 from rater.study.protocol import Protocol
 from rater.study.study import Study
 from rater.study.targets import find_target
 
 _SPREAD = ModelSDs()
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -85,33 +81,12 @@ def make_judges(
 def _answer(dimension: Dimension, effect: float) -> AnswerFrom:
     """Return how bots answer: by the level of one text, the difference of two, or the order of several.
 
-    Of odd-one-out trials they choose the text that is the least like the two most similar ones, after normal
-    noise with an SD of 1 (`rater.analysis.triangle_test`).
-
     Gumbel noise on the levels of several texts gives the orders of the Plackett–Luce model (Yellott 1977, J.
-    Math. Psychol. 15:109–144), and differences of it are the logistic noise of the others.
+    Math. Psychol. 15:109–144), and differences of it are the logistic noise of the others. The odd text is
+    found by the model of the triangle test (`rater.analysis.triangle_test`).
     """
-    scale = dimension.scale
-    if scale.ranks:
-        return lambda levels, rng: scale.answer_from(
-            np.argsort(-(np.array(levels) + rng.gumbel(size=len(levels)))).tolist()
-        )
-    assumed = assume(dimension)
-    if isinstance(assumed, TriangleAnswers):
-        return lambda levels, rng: float(1 + _odd_one(np.array(levels) + rng.normal(size=len(levels))))
-    simulated = assumed.with_effect(effect) if isinstance(assumed, Cuts) else assumed
-
-    def answer(levels: Sequence[float], rng: np.random.Generator) -> float:
-        perceived = levels[0] if len(levels) == 1 else levels[1] - levels[0]
-        return float(simulated.answer(np.array([perceived + rng.logistic()]))[0])
-
-    return answer
-
-
-def _odd_one(strengths: Floats) -> int:
-    """Return the place (from 0) of the text that is not one of the two most similar."""
-    apart = [abs(np.diff(np.delete(strengths, place))[0]) for place in range(strengths.size)]
-    return int(np.argmin(apart))
+    scale, model = dimension.scale, assume(dimension).with_effect(effect)
+    return lambda levels, rng: model.respond(levels, scale, rng)
 
 
 def _logits(study: Study, points: float) -> float:
@@ -147,7 +122,7 @@ def _shown(study: Study, protocol: Protocol, cell: Cell, completion: KeptComplet
 
 def _targets(study: Study, synthetic_key: SyntheticKey) -> dict[ShownText, dict[str, float]]:
     """Return the number of the option that is correct for each text, by dimension."""
-    choices = {each.name: each.scale for each in study.dimensions if isinstance(each.scale, Choose)}
+    choices = {each.name: each.scale for each in study.dimensions if each.scale.has_target}
     if not choices:
         return {}
     items, targets, protocol = study.rated_items, study.analysis.targets, study.protocol

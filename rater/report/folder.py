@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rater.analysis.answer_scale import is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
 from rater.analysis.contrast_data import select_ratings
 from rater.analysis.describe import rate_texts
 from rater.analysis.exclusions import excluded_raters
@@ -184,7 +184,7 @@ def _write_answers(working: Path, frame: pd.DataFrame, about: ReportContext) -> 
 
 def _curve(analysis: Analysis, frame: pd.DataFrame, progress: Progress) -> PowerCurve | None:
     planned, judged = analysis.planned, analysis.dimensions[0].dimension
-    if is_pairwise(judged):
+    if not kind_of(judged).has_power_curve:
         return None
     ratings = select_ratings(frame, planned.contrast, judged.name)
     return power_curve(ratings, planned, judged, rng=np.random.default_rng(planned.seed), progress=progress)

@@ -22,7 +22,6 @@ from rater.study.arms import (
     models_needed,
 )
 from rater.study.concepts import Concept
-from rater.study.label_choice import Choose
 from rater.study.protocol import Protocol, Reasoning
 from rater.study.study import Study
 
@@ -147,7 +146,7 @@ def describe_doses(study: Study) -> str:
 
 def describe_targets(study: Study) -> str:
     """Describe the correct option of each text of a choice among labels; empty without such a choice."""
-    if not any(isinstance(each.scale, Choose) for each in study.dimensions):
+    if not any(each.scale.has_target for each in study.dimensions):
         return ""
     targets = study.analysis.targets
     if not targets:

@@ -41,6 +41,7 @@ class TargetScore(AnswerScale):
     """The score of a choice among labels: 1 if the target was chosen, 0 otherwise."""
 
     answer_unit: ClassVar[str] = "proportion of target choices"
+    analysed_as: ClassVar[str] = "label_choices"
 
     options: tuple[str, ...]
     """The labels in the order of the study."""
@@ -88,6 +89,7 @@ class Choose(StudyScale):
 
     widget: ClassVar[Widget] = "labels"
     is_ordered: ClassVar[bool] = False
+    has_target: ClassVar[bool] = True
 
     kind: Literal["choose"] = "choose"
     options: Annotated[
@@ -123,6 +125,11 @@ class Choose(StudyScale):
     def labels(self) -> tuple[str, ...]:
         """The options in the order of the study; none before the concepts of a study are known."""
         return () if self.options == CONCEPTS else self.options
+
+    @property
+    def target_labels(self) -> Sequence[str]:
+        """The options in the order of the study."""
+        return self.labels
 
     @property
     def chance(self) -> float:
@@ -201,7 +208,7 @@ def require_as_many_options(place: str, scale: StudyScale, options: Sequence[str
     Raises:
         ValueError: If they are more or fewer.
     """
-    n = len(scale.labels) if isinstance(scale, Choose) else 0
+    n = len(scale.target_labels)
     if options is not None and len(options) != n:
         msg = f"{place}.options has {len(options)}, but the study has {n}; give as many, in the same order"
         raise ValueError(msg)

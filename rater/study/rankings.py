@@ -32,12 +32,18 @@ class TextScores(RangeScale):
     """
 
     answer_unit: ClassVar[str] = "score points"
+    analysed_as: ClassVar[str] = "orders"
 
     response: Response
     n_together: int
     """The number of texts that a trial shows."""
     top: str
     bottom: str
+
+    @property
+    def n_compared(self) -> int:
+        """The number of texts that a trial shows."""
+        return self.n_together
 
     def describe_values(self) -> str:
         """Return the scores with the labels of the best and the worst."""

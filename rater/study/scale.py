@@ -90,6 +90,8 @@ class AnswerScale(ABC):
     """True if a higher answer means more; False for labels."""
     has_known_ends: ClassVar[bool] = True
     """True if the lowest and highest answers are those of the scale, False if they come from the ratings."""
+    analysed_as: ClassVar[str] = "ratings"
+    """The kind of answer in the analysis: the name of a module of `rater.analysis.answer_kinds`."""
     has_odd_text: ClassVar[bool] = False
     """True if one text of a trial is of one arm, and all others are of another arm."""
 
@@ -97,6 +99,11 @@ class AnswerScale(ABC):
     def n_texts(self) -> int:
         """The number of texts that a trial shows and an answer compares."""
         return 1
+
+    @property
+    def n_compared(self) -> int:
+        """The number of texts that raters compared in one trial; on a scale of scores, more than one text."""
+        return self.n_texts
 
     @property
     def levels(self) -> Sequence[Choice]:
@@ -172,6 +179,8 @@ class StudyScale(Declaration, AnswerScale):
     """A scale that raters answer on."""
 
     widget: ClassVar[Widget]
+    has_target: ClassVar[bool] = False
+    """True if one of its labels is correct for each text: the target."""
 
     @property
     def seconds_per_answer(self) -> float:
@@ -196,6 +205,11 @@ class StudyScale(Declaration, AnswerScale):
     @property
     def ranks(self) -> Sequence[str]:
         """The labels of the ranks that are given to texts, from best to worst; none on another scale."""
+        return []
+
+    @property
+    def target_labels(self) -> Sequence[str]:
+        """The labels that can be the target of a text, in the order of the study; none on another scale."""
         return []
 
     @property
@@ -241,6 +255,19 @@ class StudyScale(Declaration, AnswerScale):
     def name_value(self, value: float) -> str:
         """Return an answer as raters are shown it again."""
         return write_number(value)
+
+    def list_shown(self, rater: str) -> str | None:  # noqa: ARG002 (no labels)
+        """Return the labels in the order in which a rater sees them, for tables; None on another scale."""
+        return None
+
+    def answer(self, label: str) -> tuple[float, float]:
+        """Return a label as the only correct answer, for `accepted` of practice and attention checks.
+
+        Raises:
+            ValueError: If there is no such label.
+        """
+        msg = f"{label!r} is not an option; {type(self).__name__} has none"
+        raise ValueError(msg)
 
     def shown_to(self, rater: str) -> Self:  # noqa: ARG002 (most scales are the same for all raters)
         """Return the scale as a rater sees it, whose answers may be in an order of their own."""

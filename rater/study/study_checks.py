@@ -27,7 +27,6 @@ from rater.study.arms import ConceptSteered, ExternalCompletions, Steered
 from rater.study.concepts import CONCEPT
 from rater.study.fields import names_in
 from rater.study.forecast import forecast
-from rater.study.label_choice import Choose
 from rater.study.study import Study
 from rater.study.visit import MTURK
 
@@ -240,7 +239,7 @@ def remarks(study: Study, file: Path) -> Iterator[str]:
 
 def _given_away(study: Study) -> Iterator[str]:
     """Warn about pages that show the correct answer of a choice among labels."""
-    choices = [index for index, each in enumerate(study.dimensions) if isinstance(each.scale, Choose)]
+    choices = [index for index, each in enumerate(study.dimensions) if each.scale.has_target]
     if not choices or study.analysis.targets:
         return
     for index, field in enumerate(study.shown_fields):

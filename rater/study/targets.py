@@ -10,6 +10,7 @@ from rater.study.concepts import CONCEPT
 from rater.study.dimension import Dimension
 from rater.study.fields import Fields, Item
 from rater.study.label_choice import CONCEPTS, Choose
+from rater.study.scale import StudyScale
 
 
 def name_options(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def _with_options(dimension: Any, words: tuple[str, ...]) -> Any:
     return {**dimension, "scale": named}
 
 
-def find_target(scale: Choose, arm: str, fields: Fields, targets: Mapping[str, str]) -> str | None:
+def find_target(scale: StudyScale, arm: str, fields: Fields, targets: Mapping[str, str]) -> str | None:
     """Return the label that is correct for a text; None if there is none.
 
     Args:
@@ -60,7 +61,7 @@ def find_target(scale: Choose, arm: str, fields: Fields, targets: Mapping[str, s
         targets: The target of each arm in the analysis plan; empty for the concepts of the texts.
     """
     target = targets.get(arm) if targets else fields.get(CONCEPT)
-    return target if target in scale.labels else None
+    return target if target in scale.target_labels else None
 
 
 def require_targets(
@@ -71,13 +72,13 @@ def require_targets(
     Raises:
         ValueError: If one is like that; with the place, the value and what is valid.
     """
-    choices = {index: each.scale for index, each in enumerate(dimensions) if isinstance(each.scale, Choose)}
+    choices = {index: each.scale for index, each in enumerate(dimensions) if each.scale.has_target}
     if targets and not choices:
         msg = "analysis.targets is given, but no dimension is a Choose(…), whose options it names"
         raise ValueError(msg)
     for index, scale in choices.items():
         place = f"dimensions[{index}].scale"
-        if not scale.labels:
+        if not scale.target_labels:
             n = len({item.fields[CONCEPT] for item in items if CONCEPT in item.fields})
             msg = (
                 f"{place}.options is 'concepts', but the study has {n} that can be options; valid: 2 to 12 "
@@ -90,13 +91,14 @@ def require_targets(
             _require_concepts(place, scale, items)
 
 
-def _require_arms(scale: Choose, arms: Sequence[str], targets: Mapping[str, str]) -> None:
+def _require_arms(scale: StudyScale, arms: Sequence[str], targets: Mapping[str, str]) -> None:
     for arm, option in targets.items():
         if arm not in arms:
             msg = f"analysis.targets: unknown arm {arm!r}.{nearest(arm, arms)}"
             raise ValueError(msg)
-        if option not in scale.labels:
-            msg = f"analysis.targets[{arm!r}]: unknown option {option!r}.{nearest(option, scale.labels)}"
+        if option not in scale.target_labels:
+            known = nearest(option, scale.target_labels)
+            msg = f"analysis.targets[{arm!r}]: unknown option {option!r}.{known}"
             raise ValueError(msg)
     missing = [arm for arm in arms if arm not in targets]
     if missing:
@@ -107,13 +109,13 @@ def _require_arms(scale: Choose, arms: Sequence[str], targets: Mapping[str, str]
         raise ValueError(msg)
 
 
-def _require_concepts(place: str, scale: Choose, items: Sequence[Item]) -> None:
+def _require_concepts(place: str, scale: StudyScale, items: Sequence[Item]) -> None:
     for index, item in enumerate(items):
         concept = item.fields.get(CONCEPT)
-        if concept not in scale.labels:
+        if concept not in scale.target_labels:
             what = f"no field {CONCEPT!r}" if concept is None else f"the concept {concept!r}"
             msg = (
                 f"{place} needs a correct option for each text, but items[{index}] has {what}; valid: one of "
-                f"{listed(scale.labels)}, or analysis.targets with an option for each arm"
+                f"{listed(scale.target_labels)}, or analysis.targets with an option for each arm"
             )
             raise ValueError(msg)

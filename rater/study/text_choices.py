@@ -16,6 +16,7 @@ class Pairwise(StudyScale):
 
     widget: ClassVar[Widget] = "choices"
     answer_unit: ClassVar[str] = "degrees of preference"
+    analysed_as: ClassVar[str] = "preferences"
 
     kind: Literal["pairwise"] = "pairwise"
     tie: Label | None = None
@@ -78,6 +79,7 @@ class OddScore(AnswerScale):
     """The score of an odd-one-out trial: 1 if the text of the other arm was chosen, 0 otherwise."""
 
     answer_unit: ClassVar[str] = ABOVE_CHANCE
+    analysed_as: ClassVar[str] = "odd_one_out"
 
     @property
     def n_texts(self) -> int:

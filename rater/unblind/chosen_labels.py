@@ -4,7 +4,6 @@ import pandas as pd
 
 from rater.store.dictionary import Meaning
 from rater.store.rating.export import GIVEN_LABELS
-from rater.study.label_choice import Choose
 from rater.study.study import Study
 from rater.study.targets import find_target
 from rater.unblind.verify_key import Opened
@@ -19,7 +18,7 @@ LABEL_MEANINGS = {
 
 def has_label_choices(study: Study) -> bool:
     """Return whether raters choose among labels on a dimension of a study."""
-    return any(isinstance(each.scale, Choose) for each in study.dimensions)
+    return any(each.scale.has_target for each in study.dimensions)
 
 
 def add_labels(frame: pd.DataFrame, opened: Opened) -> pd.DataFrame:
@@ -32,7 +31,7 @@ def add_labels(frame: pd.DataFrame, opened: Opened) -> pd.DataFrame:
         opened: The opened key of the study.
     """
     study = opened.study
-    scales = {each.name: each.scale for each in study.dimensions if isinstance(each.scale, Choose)}
+    scales = {each.name: each.scale for each in study.dimensions if each.scale.has_target}
     if not scales:
         return frame
     items, targets = study.rated_items, study.analysis.targets

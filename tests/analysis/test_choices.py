@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rater.analysis.answer_scale import Identified, as_scored
+from rater.analysis.answer_scale import Scored, as_scored
 from rater.analysis.choices import (
     LabelChoices,
     label_choices,
@@ -20,7 +20,7 @@ from rater.study.dimension import Dimension
 from rater.study.label_choice import Choose, TargetScore
 
 LABELS = ("love", "weddings", "anger", "travel")
-WHICH = Identified("which", "Which?", TargetScore(LABELS, "none"))
+WHICH = Scored("which", "Which?", TargetScore(LABELS, "none"))
 PLANNED = Planned(contrast=("steered", "random"), dimensions=(WHICH,), primary="which")
 SHARES = {"steered": 0.7, "random": 0.25}
 

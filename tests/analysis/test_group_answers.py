@@ -18,14 +18,14 @@ def test_the_expected_difference_of_a_ranking_is_that_of_logistic_comparisons() 
     def won(apart: float) -> float:
         return float(2 / (1 + np.exp(-apart)) - 1)
 
-    points, net = RANKING.difference(1.0, slope=0.0, item=0.0)
+    points, net = RANKING.differences(1.0, slope=0.0, item=0.0)
 
     assert points == pytest.approx((2 * won(1.0) + 2 * won(0.5)) / 2, abs=0.01)
     assert net == pytest.approx(won(1.0), abs=0.01)
 
 
 def test_no_effect_has_no_difference_and_a_larger_effect_a_larger_one() -> None:
-    differences = [BEST_WORST.difference(effect, slope=0.7, item=0.5)[0] for effect in (0.0, 0.3, 1.0, 3.0)]
+    differences = [BEST_WORST.differences(effect, slope=0.7, item=0.5)[0] for effect in (0.0, 0.3, 1.0, 3.0)]
 
     assert differences[0] == 0
     assert differences == sorted(differences)
@@ -50,6 +50,6 @@ def test_simulated_groups_have_the_expected_difference_and_net_superiority() -> 
     assert drawn.contrast == CONTRAST
     first, second = drawn.answer[::2], drawn.answer[1::2]
     assert drawn.answer.size == 2 * n_trials
-    expected = BEST_WORST.difference(1.0, slope=0.5 * np.sqrt(2), item=0.5)
+    expected = BEST_WORST.differences(1.0, slope=0.5 * np.sqrt(2), item=0.5)
     assert (first - second).mean() == pytest.approx(expected[0], abs=0.1)
     assert np.sign(first - second).mean() == pytest.approx(net_superiority_of(1.0, BEST_WORST), abs=0.08)

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rater.analysis.answer_scale import TextScore
 from rater.analysis.arm_strengths import ArmRanking
 from rater.analysis.external_plan import plan_for
 from rater.analysis.group_trials import (
@@ -19,6 +18,7 @@ from rater.analysis.primary import analyze
 from rater.analysis.read_ratings import read
 from rater.analysis.results import Result
 from rater.errors import RaterError, StudyError
+from rater.study.rankings import TextScores
 
 
 def external(rows: str) -> pd.DataFrame:
@@ -96,7 +96,7 @@ def test_a_table_of_ranks_or_of_best_and_worst_texts_is_analysed_by_their_scores
     analysis = analyze(frame, planned)
 
     found = analysis.dimensions[0]
-    assert isinstance(found.dimension, TextScore)
+    assert isinstance(found.dimension.scale, TextScores)
     assert (found.dimension.scale.response, found.dimension.scale.n_together) == (response, 3)
     assert analysis.is_external
     assert analysis.n.answers == 24

@@ -63,7 +63,7 @@ def joint_of(frame: pd.DataFrame, **test: object) -> JointVerdict:
     planned = plan(**test)
     tested = []
     for judged in planned.in_order:
-        made = make_tests(compare(frame, planned.contrast, judged.name, pairwise=False), planned, judged)
+        made = make_tests(compare(frame, planned.contrast, judged), planned, judged)
         tested.append(Compared(judged, made.primary, made.other_score))
     joint = judge_jointly(planned, tested)
     assert joint is not None

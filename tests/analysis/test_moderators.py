@@ -55,7 +55,7 @@ def ratings(effect_in_law: float = 0.0, *, per_year: float = 0.0, seed: int = 1)
 
 
 def moderated(frame: pd.DataFrame, planned: Planned = PLANNED) -> tuple[Moderation, ...]:
-    compared = compare(frame, planned.contrast, "happiness", pairwise=False)
+    compared = compare(frame, planned.contrast, planned.in_order[0])
     return moderate(compared, planned, JUDGED, about())
 
 
@@ -162,6 +162,6 @@ def test_an_analysis_has_the_moderators_of_its_plan() -> None:
 
 
 def test_without_answers_of_raters_there_is_no_moderation() -> None:
-    compared = compare(ratings(), PLANNED.contrast, "happiness", pairwise=False)
+    compared = compare(ratings(), PLANNED.contrast, PLANNED.in_order[0])
 
     assert moderate(compared, PLANNED, JUDGED, None) == ()

@@ -150,7 +150,7 @@ def test_guessing_is_significant_in_about_five_percent_of_studies() -> None:
     declared, rng = study(n_raters=12, n_prompts=12), np.random.default_rng(5)
     planned = plan_of(declared)
     outcomes = [
-        make_primary(compare(simulate(declared, rng), planned.contrast, "odd", pairwise=False), planned)
+        make_primary(compare(simulate(declared, rng), planned.contrast, planned.in_order[0]), planned)
         for _ in range(200)
     ]
 

@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rater.analysis.answer_scale import is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
 from rater.analysis.describe import ArmSummary
 from rater.analysis.diagnosis import Diagnosis
 from rater.analysis.findings import Level
@@ -177,11 +177,11 @@ def _print_dimension(
     if show_all and (points := dimension.scale.levels):
         console.print(Padding(_points_table(results, points, console.width - 2), (0, 0, 1, 2)))
     planned = analysis.planned
-    first, second = planned.contrast
     tested = results.tests
     estimable = [outcome for outcome in tested if isinstance(outcome, Result)]
     if estimable:
-        heading = Text(f"Difference, {first} minus {second}{which_counts(results)}", style="bold")
+        difference = kind_of(dimension).head_difference(planned.contrast)
+        heading = Text(f"{difference}{which_counts(results)}", style="bold")
         console.print(Padding(heading, (0, 2)))
         console.print(
             Padding(_tests_table(estimable, planned.alpha, results.dimension.scale.answer_unit), (0, 0, 1, 2))
@@ -222,18 +222,12 @@ def _table() -> Table:
 
 def _arms_table(results: DimensionAnalysis) -> Table:
     table = _table()
-    table.add_column("arm", overflow="fold")
-    pairwise = is_pairwise(results.dimension)
-    names = ("n", "preferred", "neither", "other", "mean") if pairwise else ("n", "mean", "median", "sd")
-    for name in names:
+    kind = kind_of(results.dimension)
+    table.add_column(kind.arm_noun, overflow="fold")
+    for name in kind.head_arms(is_short=True):
         table.add_column(name, justify="right", no_wrap=True)
     for arm in results.arms:
-        if pairwise:
-            choices = [f"{count or 0:,}" for count in (arm.wins, arm.ties, arm.losses)]
-            values = [*choices, optional(arm.mean)]
-        else:
-            values = [optional(arm.mean), optional(arm.median, 1), optional(arm.sd)]
-        table.add_row(Text(arm.arm), f"{arm.n:,}", *values)
+        table.add_row(Text(arm.arm), *kind.tabulate_arm(arm))
     return table
 
 

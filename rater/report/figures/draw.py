@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from rater.analysis.agreement import Agreement
-from rater.analysis.answer_scale import is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
 from rater.analysis.arm_strengths import ArmRanking
 from rater.analysis.blinding import Blinding
 from rater.analysis.choices import LabelChoices
@@ -113,7 +113,7 @@ def _of_arms(
         return
     if points := results.dimension.scale.levels:
         yield sketch_points(results, points, name, doses=doses)
-    elif is_pairwise(results.dimension):
+    elif kind_of(results.dimension).is_preference:
         yield sketch_choices(results, name)
     else:
         yield sketch_numbers(results, frame, name, doses=doses)
@@ -143,7 +143,7 @@ def _of_primary(analysis: Analysis, results: DimensionAnalysis) -> Iterator[Sket
 
 def _of_course(analysis: Analysis, results: DimensionAnalysis, frame: pd.DataFrame) -> Iterator[Sketch]:
     rows = frame[frame["dimension"] == results.dimension.name]
-    if is_pairwise(results.dimension):
+    if kind_of(results.dimension).is_preference:
         rows, arms = _turned(rows, analysis.planned.contrast)
     else:
         arms = [arm.arm for arm in arms_in_order(results.arms, analysis.planned.doses) if arm.n]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from rater.analysis.answer_scale import Judged, TextScore, is_pairwise
+from rater.analysis.answer_kinds.kind import kind_of
 from rater.analysis.describe import rate_texts
 from rater.analysis.diagnosis import Diagnosis
 from rater.analysis.headline import describe_tipping_point
@@ -143,7 +143,7 @@ def texts_section(findings: Findings) -> Section | None:
         return None
     primary = findings.primary.dimension
     rated = rate_texts(findings.texts, findings.tested, [primary])
-    rating = _name_mean(primary)
+    rating = kind_of(primary).mean_noun
     blocks: list[Block] = [
         Prose(
             "Examples, chosen by rule: the prompts with the largest, the median and the smallest difference "
@@ -156,19 +156,13 @@ def texts_section(findings: Findings) -> Section | None:
     return Section("texts", "Texts", blocks)
 
 
-def _name_mean(judged: Judged) -> str:
-    if isinstance(judged, TextScore):
-        return "mean score"
-    return "mean preference" if is_pairwise(judged) else "mean rating"
-
-
 def example_section(findings: Findings) -> Section | None:
     """Show the texts of all arms for the prompt with the median difference, for the first pages."""
     if findings.texts is None or findings.texts.empty:
         return None
     primary = findings.primary.dimension
     rated = rate_texts(findings.texts, findings.tested, [primary])
-    tables = list(_examples(rated, findings, _name_mean(primary)))
+    tables = list(_examples(rated, findings, kind_of(primary).mean_noun))
     if not tables:
         return None
     more = Prose("The first rated sample of each arm. The section Texts has more examples, and the extremes.")

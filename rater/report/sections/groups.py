@@ -1,6 +1,6 @@
 """Orders of several texts: how often each arm and each place was put first and last."""
 
-from rater.analysis.answer_scale import TextScore
+from rater.analysis.answer_kinds.orders import scores_of
 from rater.analysis.group_trials import GroupCounts
 from rater.analysis.sentences import counted, number
 from rater.report.document import Block, Prose, Section, Table
@@ -14,10 +14,11 @@ _BIAS = (
 
 def groups_section(findings: Findings) -> Section | None:
     """Show the counts of the primary dimension; None where raters did not put texts in order."""
-    counts, judged = findings.primary.details.groups, findings.primary.dimension
-    if counts is None or not isinstance(judged, TextScore):
+    counts = findings.primary.details.groups
+    if counts is None:
         return None
-    top, bottom = judged.scale.top, judged.scale.bottom
+    scores = scores_of(findings.primary.dimension)
+    top, bottom = scores.top, scores.bottom
     blocks: list[Block] = [_arms_table(counts, top, bottom)]
     blocks.append(
         Prose(

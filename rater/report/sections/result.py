@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from rater.analysis.answer_scale import is_pairwise, n_together
+from rater.analysis.answer_kinds.kind import kind_of
+from rater.analysis.answer_scale import n_together
 from rater.analysis.equivalence import Equivalence
 from rater.analysis.headline import compare_with_sesoi
 from rater.analysis.plan import Planned
@@ -61,51 +62,10 @@ def describe_design(findings: Findings) -> str:
     )
 
 
-_TARGETS = (
-    "The difference is the proportion of target choices for texts of {first} minus that for texts of "
-    "{second}, as the mean of the rater × prompt cells; 0 means no difference."
-)
-_ODD_TEXTS = (
-    "The proportion is that of trials with texts of {first} and {second} in which the odd text was chosen, "
-    "as the mean of the rater × prompt cells; 1/3 is expected by guessing."
-)
-
-
 def explain_score(findings: Findings) -> str:
     """Explain the score of the primary test in one or two sentences."""
-    first, second = (f"“{arm}”" for arm in findings.analysis.planned.contrast)
-    pairwise = is_pairwise(findings.primary.dimension)
-    if findings.primary.dimension.scale.chance is not None:
-        is_odd = findings.primary.details.odd_one_out is not None
-        return (_ODD_TEXTS if is_odd else _TARGETS).format(first=first, second=second)
-    if findings.analysis.planned.score != "net_superiority":
-        if findings.analysis.planned.test == "mixed_model":
-            return (
-                f"The difference is the mean answer to {first} minus the mean answer to {second}, "
-                f"in {findings.unit}, as a linear mixed model of all answers estimates it; 0 means no "
-                "difference."
-            )
-        return (
-            f"The difference is the mean over rater × prompt cells, in {findings.unit}; 0 means no "
-            "difference."
-        )
-    if pairwise:
-        return (
-            f"Net superiority is the share of choices for {first} minus the share for {second}, in "
-            f"percentage points: 100 if {first} is always chosen, 0 if both are chosen equally often, −100 "
-            "if it is never chosen."
-        )
-    if n_together(findings.primary.dimension) > 1:
-        return (
-            f"Net superiority is P({first} placed above) − P({first} placed below) for a text of {first} and "
-            f"one of {second}, both from the same prompt and rater, in percentage points: 100 if always "
-            "above, 0 if above as often as below, −100 if always below. Equal scores count for neither."
-        )
-    return (
-        f"Net superiority is P({first} rated higher) − P({first} rated lower) for a text of {first} and one "
-        f"of {second}, both from the same prompt and rater, in percentage points: 100 if always higher, "
-        "0 if higher as often as lower, −100 if always lower. Equal ratings count for neither."
-    )
+    dimension = findings.primary.dimension
+    return kind_of(dimension).explain_score(findings.analysis.planned, dimension)
 
 
 SESOI_RULES = (
@@ -118,14 +78,12 @@ SESOI_RULES = (
 
 def arms_table(findings: Findings, results: DimensionAnalysis) -> Table:
     """Tabulate the answers to each arm."""
-    if is_pairwise(results.dimension):
-        return _choices_table(results)
-    arms = arms_in_order(results.arms, findings.analysis.planned.doses)
-    rows = [
-        (arm.arm, f"{arm.n:,}", optional(arm.mean), optional(arm.median, 1), optional(arm.sd)) for arm in arms
-    ]
-    of = "arm of the odd text" if results.details.odd_one_out is not None else "arm"
-    return Table(f"Answers by {of}: {results.dimension.name}", ("arm", "n", "mean", "median", "SD"), rows)
+    kind, title = kind_of(results.dimension), results.dimension.name
+    # choices are in the order of the contrast
+    doses = {} if kind.is_preference else findings.analysis.planned.doses
+    rows = [(arm.arm, *kind.tabulate_arm(arm)) for arm in arms_in_order(results.arms, doses)]
+    caption = f"Choices by arm: {title}" if kind.is_preference else f"Answers by {kind.arm_noun}: {title}"
+    return Table(caption, ("arm", *kind.head_arms(is_short=False)), rows)
 
 
 def points_tables(findings: Findings, results: DimensionAnalysis) -> list[Table]:
@@ -150,20 +108,6 @@ def points_section(findings: Findings) -> Section | None:
     """Show the answers at each point of the primary dimension's scale."""
     tables = points_tables(findings, findings.primary)
     return Section("points", "Answers at each point of the scale", tables) if tables else None
-
-
-def _choices_table(results: DimensionAnalysis) -> Table:
-    rows = [
-        (
-            arm.arm,
-            f"{arm.n:,}",
-            *(f"{count or 0:,}" for count in (arm.wins, arm.ties, arm.losses)),
-            optional(arm.mean),
-        )
-        for arm in results.arms
-    ]
-    header = ("arm", "choices", "preferred", "no preference", "other preferred", "mean preference")
-    return Table(f"Choices by arm: {results.dimension.name}", header, rows)
 
 
 def _warnings_of_tests(tests: Sequence[Outcome], unit: str) -> list[str]:
@@ -196,8 +140,7 @@ def primary_section(findings: Findings) -> Section:
 
 def caption_of_tests(planned: Planned, results: DimensionAnalysis) -> str:
     """Return the caption of a table of tests: the contrast, and which of its scores is the planned one."""
-    first, second = planned.contrast
-    return f"Difference, {first} minus {second}{which_counts(results)}"
+    return f"{kind_of(results.dimension).head_difference(planned.contrast)}{which_counts(results)}"
 
 
 def effects_section(findings: Findings) -> Section:
@@ -378,7 +321,7 @@ def _row(unit: UnitEffect, findings: Findings) -> tuple[str, ...]:
 
 def dimension_section(findings: Findings, results: DimensionAnalysis, place: int) -> Section:
     """Show the results on a secondary dimension."""
-    unit = results.dimension.scale.answer_unit
+    dimension, unit = results.dimension, results.dimension.scale.answer_unit
     tests = [
         results.primary,
         results.other_score,
@@ -391,7 +334,7 @@ def dimension_section(findings: Findings, results: DimensionAnalysis, place: int
         arms_table(findings, results),
         *points_tables(findings, results),
         outcomes_table(
-            f"Difference on {results.dimension.name}{which_counts(results)}",
+            f"{kind_of(dimension).difference_noun} on {dimension.name}{which_counts(results)}",
             tests,
             findings.alpha,
             unit=unit,

@@ -36,7 +36,6 @@ from rater.store.rating.schema import (
 )
 from rater.store.rating.statuses import RaterStatus
 from rater.store.rating.studies import PublishedStudy
-from rater.study.label_choice import Choose
 from rater.study.protocol import Protocol
 from rater.study.questionnaire import name_given
 from rater.study.scales import StudyScale
@@ -127,7 +126,7 @@ def answer_table(rows: Sequence[AnswerRow], protocol: Protocol) -> ExportTable:
     fields, n_texts = sorted({name for row in rows for name in row.fields}), protocol.n_texts
     scales = {each.name: each.scale for each in protocol.dimensions}
     has_ranks = n_texts > 2 and protocol.has_ranks
-    has_labels = any(isinstance(scale, Choose) for scale in scales.values())
+    has_labels = any(scale.has_target for scale in scales.values())
     return ExportTable(
         (*columns(n_texts, has_ranks=has_ranks), *(GIVEN_LABELS if has_labels else ()), *fields),
         [
@@ -151,7 +150,7 @@ def _ranks(row: AnswerRow, scale: StudyScale) -> list[int | None]:
 
 def _labels(row: AnswerRow, scale: StudyScale) -> tuple[str | None, str | None]:
     """Return the label that was chosen and the labels in the order shown; nothing on another scale."""
-    if not isinstance(scale, Choose):
+    if not scale.has_target:
         return None, None
     return None if row.answer is None else scale.name_value(row.answer), scale.list_shown(row.rater_id)
 

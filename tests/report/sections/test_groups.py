@@ -3,7 +3,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from rater.analysis.answer_scale import TextScore
+from rater.analysis.answer_scale import Scored
 from rater.analysis.plan import Planned
 from rater.analysis.primary import Analysis, analyze
 from rater.report.context import ReportContext
@@ -30,7 +30,7 @@ def ordered(planned: Planned) -> Findings:
                 rows.append((f"r{rater}", f"{prompt}-{arm}", prompt, arm, position, place, score))
     frame = pd.DataFrame(rows, columns=["rater", "item", "prompt", "arm", "position", "place", "answer"])
     scale = BestWorst(texts=3, best="happiest", worst="saddest").scored
-    plan = replace(planned, dimensions=(TextScore("happiness", "Which?", scale),))
+    plan = replace(planned, dimensions=(Scored("happiness", "Which?", scale),))
     analysis = analyze(frame.assign(dimension="happiness", is_repeat=False), plan)
     return Findings(analysis, ReportContext(title="t"), {})
 
