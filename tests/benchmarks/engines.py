@@ -7,7 +7,7 @@ Run it with the interpreter of an environment with rater[vllm]; without vLLM, it
 is the same for all: unsteered texts of one prompt, as many rows together as the column says, no penalties,
 the same top_p. For the engines another line has the same rows with half of them steered, which the other two
 cannot do. Each flow has a process of its own, and generates a few tokens before its time is taken. Plain vLLM
-runs with compiled graphs on a GPU; on a CPU without, as vllm-lens always does.
+runs with compiled graphs on a GPU; on a CPU without, as vllm-lens always does, and in a line of its own with.
 """
 
 # ruff: noqa: PLC0415 (each flow imports its own libraries, in a process of its own)
@@ -96,6 +96,11 @@ def transformers_generate(model: str, device: str, dtype: str, *, steered: bool)
     return generate
 
 
+def compiled_vllm(model: str, _device: str, dtype: str, *, steered: bool) -> Generate:
+    """Return vLLM without vllm-lens, with compiled graphs."""
+    return plain_vllm(model, "cuda", dtype, steered=steered)
+
+
 def plain_vllm(model: str, device: str, dtype: str, *, steered: bool) -> Generate:
     """Return vLLM without vllm-lens."""
     os.environ["VLLM_LENS_DISABLE"] = "1"
@@ -129,6 +134,7 @@ FLOWS: dict[str, tuple[Callable[..., Generate], bool]] = {
     "engine torch": (torch_engine, False),
     "engine torch, half steered": (torch_engine, True),
     "plain vLLM": (plain_vllm, False),
+    "plain vLLM, compiled": (compiled_vllm, False),
     "engine vllm": (vllm_engine, False),
     "engine vllm, half steered": (vllm_engine, True),
 }
@@ -157,6 +163,8 @@ def main() -> int:
         "--rows", nargs="+", type=int, default=[60, 240], help="rows that are generated together"
     )
     parser.add_argument("--tokens", type=int, default=40, help="new tokens of each row")
+    parser.add_argument("--flows", nargs="+", choices=list(FLOWS), default=list(FLOWS))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers to this file")
     parser.add_argument("--flow", choices=list(FLOWS), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.flow:
@@ -164,11 +172,13 @@ def main() -> int:
         return 0
     has_vllm = importlib.util.find_spec("vllm") is not None
     print(f"{'tokens/s':<28}{'dtype':<10}" + "".join(f"{n:>7} rows" for n in given.rows), flush=True)
-    has_failed = False
+    has_failed, lines = False, []
     for dtype in given.dtypes:
-        for flow in FLOWS:
+        for flow in given.flows:
             if not has_vllm and "vllm" in flow.lower():
                 continue
+            if given.device != "cpu" and flow == "plain vLLM, compiled":
+                continue  # there, plain vLLM is compiled
             same = ["--rows", *map(str, given.rows), "--tokens", str(given.tokens), "--device", given.device]
             ran = subprocess.run(
                 [
@@ -187,6 +197,12 @@ def main() -> int:
                 continue
             speeds = json.loads(line.removeprefix(MARK))
             print(f"{flow:<28}{dtype:<10}" + "".join(f"{speed:12.1f}" for speed in speeds), flush=True)
+            lines += [
+                {"flow": flow, "dtype": dtype, "rows": n_rows, "speed": speed}
+                for n_rows, speed in zip(given.rows, speeds, strict=True)
+            ]
+    if given.json:
+        given.json.write_text(json.dumps(lines, indent=2), encoding="utf-8")
     return int(has_failed)
 
 
