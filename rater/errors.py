@@ -9,6 +9,7 @@
     │   ├── ClosedError        … because it takes no answers now
     │   ├── FullError          … because every booklet is assigned
     │   ├── BusyNetworkError   … because its network has begun as many booklets today as it may
+    │   ├── ExcludedError      … because it excludes the participants of a study that they took part in
     │   └── NotGeneratedError  … because the sealed database has no study of that name
     ├── DatabaseError          a database that is missing, of another revision, or unreachable
     │   └── MissingSealedError … and it is the sealed one
@@ -54,6 +55,10 @@ class FullError(StateError):
 
 class BusyNetworkError(StateError):
     """A network has begun as many of a study's booklets as it may within a day."""
+
+
+class ExcludedError(StateError):
+    """A study excludes the participants of another one, and this person took part in that one."""
 
 
 class NotGeneratedError(StateError):

@@ -19,6 +19,7 @@ from rater.store.rating.amendments import (
     require_amendable,
 )
 from rater.store.rating.open import open_rating
+from rater.store.rating.past_participants import require_known_studies
 from rater.store.rating.publication import NewBooklet
 from rater.store.rating.studies import PublishedStudy, get_study
 from rater.store.sealed.completions import KeptCompletion, read_completions
@@ -30,8 +31,8 @@ from rater.study.study import Study
 
 _AMENDABLE = re.compile(
     r"(title|consent|content_notice|screening|instructions|thanks|debrief|debrief_immediately|final_comment"
-    r"|break_every|auto_advance|endings|recruitment|invited_only|reassign_after_hours|late_raters|translations"
-    r"|accent|logo|devices)\b.*"
+    r"|break_every|auto_advance|endings|recruitment|excluded_studies|invited_only|reassign_after_hours"
+    r"|late_raters|translations|accent|logo|devices)\b.*"
     r"|practice\[\d+\]\.(prompt|text|other_texts|feedback|fields\..*)"
     r"|shown_fields\[\d+\]\.label"
     r"|dimensions\[\d+\]\.(question|comment)"
@@ -119,6 +120,7 @@ def _examine(session: Session, sealed: _Sealed, study: Study) -> _Examined:
     """Compare a changed declaration with the published one."""
     published = get_study(session, study.name)
     require_amendable(session, published.id)
+    require_known_studies(session, study.protocol, name=study.name)
     n_added = tuple(each.n_booklets_added for each in read_logged_amendments(session, published.id))
     n_more = _more_raters(study, sealed.study.n_raters + sum(n_added))
     changes = _changes(published, study, n_more)

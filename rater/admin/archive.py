@@ -76,7 +76,8 @@ def _read(table: Table, row: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-# What these tables hold would let somebody continue as a rater or log in, or is temporary.
+# What these tables hold would let somebody continue as a rater or log in, is temporary, or belongs to no
+# study of this database.
 LEFT_OUT = frozenset(
     {
         "token",
@@ -87,6 +88,8 @@ LEFT_OUT = frozenset(
         "desk_preview",
         "webhook_event",
         "network_count",
+        "participant_list",
+        "listed_participant",
     }
 )
 PERSONAL = ("identifier", "questionnaire_answer")

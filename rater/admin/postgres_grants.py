@@ -41,6 +41,8 @@ GRANTS: Mapping[str, tuple[str, ...]] = {
     "tally": ("SELECT", "INSERT", "UPDATE (n)"),
     "unfilled_parameter": ("SELECT", "INSERT", "UPDATE (n, last_at)"),
     "network_count": ("SELECT", "INSERT", "UPDATE (n)", "DELETE"),
+    "participant_list": ("SELECT",),
+    "listed_participant": ("SELECT",),
     "event": ("SELECT", "INSERT"),
     "desk_user": ("SELECT",),
     "desk_grant": ("SELECT",),

@@ -22,7 +22,7 @@ from rater.cli.measure import measure
 from rater.cli.model import model
 from rater.cli.options import USER_MISTAKE
 from rater.cli.outputs import prepare_streams
-from rater.cli.participants import free, participants
+from rater.cli.participants import free, import_participants, participants
 from rater.cli.power import power
 from rater.cli.prolific import prolific
 from rater.cli.publish import audit, publish
@@ -93,6 +93,7 @@ _WHILE = (
     recover,
     status,
     participants,
+    import_participants,
     free,
     pause,
     amend,

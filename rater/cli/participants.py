@@ -1,4 +1,4 @@
-"""`rater participants` and `rater free`: who took part and how they are paid, and places for other raters."""
+"""`rater participants`, `import-participants` and `free`: who took part, how they are paid, and places."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,10 +23,21 @@ _REASONS = ("by_hand", "returned", "timed_out", "rejected")
 @study_argument
 @click.option("--csv", "csv_file", type=OutputFile(), help="Write the table to this new file instead.")
 @click.option("--list", "list_name", type=click.Choice(_LISTS), help="Print one list, to be pasted.")
+@click.option(
+    "--digests",
+    type=OutputFile(".json"),
+    help="Write digests of the IDs to this new file, for studies in another database that exclude them.",
+)
 @click.option("--who", default=current_user, show_default="you", help="Your name; stored in the log.")
 @rating_option
 def participants(
-    study_name: str, csv_file: Path | None, list_name: str | None, rating_url: str, *, who: str
+    study_name: str,
+    csv_file: Path | None,
+    list_name: str | None,
+    rating_url: str,
+    *,
+    digests: Path | None,
+    who: str,
 ) -> None:
     """List the participants of STUDY: ID, status, code, minutes, checks and flags, never by arm.
 
@@ -34,14 +45,22 @@ def participants(
     reason), wait (they may still finish), or bonus (ID and amount, by the study's `bonus`). Each participant
     is in exactly one of the first four. --csv writes the whole table, which is recorded in the study's log.
 
+    --digests writes the participants without their IDs. A study in another database can exclude them, once
+    rater import-participants has read the file there.
+
     \b
     Example: rater participants love_vs_hate
     Example: rater participants love_vs_hate --list approve > approve.txt
     """
     workspace = Workspace(rating=rating_url)
-    if csv_file is not None and list_name is not None:
-        msg = "--csv and --list exclude each other; valid: one of them."
+    if sum(each is not None for each in (csv_file, list_name, digests)) > 1:
+        msg = "--csv, --list and --digests exclude each other; valid: one of them."
         raise click.UsageError(msg)
+    if digests is not None:
+        n = workspace.write_participant_digests(study_name, digests, who=who)
+        click.echo(f"{n:,} participants are in {digests}, as digests.")
+        click.echo(f"Next: rater import-participants {digests}, with the other database")
+        return
     if csv_file is not None:
         n = workspace.write_participants(study_name, csv_file, who=who)
         click.echo(f"{n:,} participants are in {csv_file}, with their identifiers: keep the file private.")
@@ -59,6 +78,23 @@ def participants(
     if lists.n_unnamed:
         click.echo(f"{_unnamed(lists)} in none of these lists.")
     click.echo(f"Next: rater participants {study_name} --list approve")
+
+
+@click.command("import-participants", short_help="Import participants whom studies can exclude.")
+@click.argument("file", type=click.Path(path_type=Path))
+@rating_option
+def import_participants(file: Path, rating_url: str) -> None:
+    """Import the participants of a study in another database from FILE.
+
+    FILE was written by rater participants STUDY --digests. Studies here can then name that study in
+    excluded_studies. The participants replace an earlier list of the same study.
+
+    \b
+    Example: rater import-participants pilot.json
+    """
+    imported = Workspace(rating=rating_url).import_participants(file)
+    click.echo(f"{len(imported.digests):,} participants of {imported.study} are known now, as digests.")
+    click.echo(f'Next: excluded_studies=("{imported.study}",) in a study file')
 
 
 def _unnamed(lists: "PaymentLists") -> str:

@@ -23,6 +23,7 @@ from rater.store.engine import disposing, empty_wal, reading, sqlite_path, writi
 from rater.store.log import append_event, read_events
 from rater.store.rating.digests import digest_published
 from rater.store.rating.open import create_rating, open_rating
+from rater.store.rating.past_participants import require_known_studies
 from rater.store.rating.publication import insert_study
 from rater.store.rating.schema import EventRow
 from rater.store.rating.studies import PublishedStudy, find_study, get_study, move_study
@@ -174,7 +175,8 @@ def publish_study(
         draw_secret: Draws the secret seed and the salt; only a rehearsal has one that can be repeated.
 
     Raises:
-        StateError: it is not generated, not wholly generated, or published already, or changed meanwhile.
+        StateError: it is not generated, not wholly generated, or published already, or changed meanwhile; or
+            it excludes the participants of a study that is not known.
     """
     if find_published(rating_url, name) is not None:
         raise StateError(_ALREADY.format(name=name))
@@ -185,6 +187,8 @@ def publish_study(
             "one only. Name it with --ratings URL"
         )
         raise StateError(msg)
+    with disposing(create_rating(rating_url)) as rating, reading(rating) as session:
+        require_known_studies(session, prepared.study.protocol, name=name)
     confounds = None if audit is None else audit(prepared)
     if not prepared.is_sealed:
         _seal(sealed_url, prepared)

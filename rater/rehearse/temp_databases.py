@@ -68,13 +68,14 @@ def read_study_texts(sealed_url: str, name: str, n_raters: int | None) -> StudyT
         completions = read_completions(session, sealed_study.id)
     study = Study.model_validate_json(sealed_study.canonical_json)
     plan = study.plan.model_copy(update={"raters": n_raters or study.n_raters, "ratings_per_item": None})
-    # bots have no personal links, no device, and answer at once
+    # bots have no personal links, no device, took part in no other study, and answer at once
     changed = {
         **study.model_dump(),
         "plan": plan.model_dump(),
         "invited_only": False,
         "least_seconds": None,
         "devices": None,
+        "excluded_studies": (),
     }
     return StudyTexts(Study.model_validate(changed), completions)
 

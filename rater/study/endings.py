@@ -33,6 +33,8 @@ class Outcome(StrEnum):
     CLOSED = "closed"
     PAUSED = "paused"
     LATE = "late"
+    EXCLUDED = "excluded"
+    """They took part in a study whose participants are excluded."""
 
     @classmethod
     def of_leaving(cls, why: LeavingReason) -> "Outcome":
@@ -128,6 +130,9 @@ class Endings(Declaration):
     """For raters who arrive or return while the study is paused. (rater)"""
     late: Ending = Ending()
     """For raters who return when their booklet was reassigned, if ``late_raters`` is "stop". (rater)"""
+
+    excluded: Ending = Ending()
+    """For visitors who took part in one of ``excluded_studies``. (rater)"""
 
     def by_name(self) -> Iterator[tuple[str, Ending]]:
         """Yield each declared ending with its name."""

@@ -12,6 +12,7 @@ from rater.study.conversation import RatedPart
 from rater.study.declaration import (
     Declaration,
     InOrder,
+    Name,
     Question,
     Text,
     Title,
@@ -122,6 +123,9 @@ class Protocol(Declaration):
     who find the study full, closed or paused. (rater)"""
     recruitment: Recruitment | None = None
     """Parameters that a recruitment platform adds to the link. (experimenter)"""
+    excluded_studies: Annotated[tuple[Name, ...], Field(max_length=50), InOrder] = ()
+    """Names of other studies whose participants cannot take part; they are recognised by their participant
+    ID. (experimenter)"""
     invited_only: bool = False
     """Admit raters with a personal link only (``rater invite``). (experimenter)"""
     reassign_after_hours: Annotated[float, Field(gt=0, le=10_000)] | None = None
@@ -200,6 +204,17 @@ class Protocol(Declaration):
     def questions(self, when: When) -> tuple[QuestionnaireQuestion, ...]:
         """Return the questions about the raters that are asked before or after the trials."""
         return tuple(each for each in self.questionnaire if each.when == when)
+
+    @model_validator(mode="after")
+    def _excluded_can_be_recognised(self) -> Self:
+        require_different("excluded_studies", self.excluded_studies, "name each study once")
+        if self.excluded_studies and self.recruitment is None:
+            msg = (
+                "excluded_studies is set, but recruitment is not, so that no participant can be recognised; "
+                "valid: recruitment=PROLIFIC, or another site"
+            )
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _questions_differ(self) -> Self:

@@ -57,6 +57,7 @@ _OUTCOMES = {
     Outcome.CLOSED: "Came when the study was closed",
     Outcome.PAUSED: "Came while the study was paused",
     Outcome.LATE: "Came back after their place was reassigned",
+    Outcome.EXCLUDED: "Took part in an excluded study before",
 }
 
 
@@ -193,6 +194,12 @@ def _address_problems(protocol: Protocol, address: str) -> Iterator[str]:
         yield (
             f"invited_only is set, so raters from {site} cannot begin with the link below; they need "
             "personal links."
+        )
+    recruitment = protocol.recruitment
+    if protocol.excluded_studies and recruitment is not None and not recruitment.required:
+        yield (
+            "excluded_studies is set and recruitment.required is not: visitors without a participant ID are "
+            "not recognised, and can take part."
         )
     if protocol.contact is None and site is not Site.OPEN:
         yield "contact is not set: raters with a problem do not know whom to ask."

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rater.store.rating.forget import Known
     from rater.store.rating.monitoring import Watched
     from rater.store.rating.participants import Participant
+    from rater.store.rating.past_participants import ParticipantDigests
     from rater.store.rating.payment_lists import PaymentLists
     from rater.study.study import Study
     from rater.study.visit import FreedReason
@@ -198,6 +199,32 @@ class DataCollection(DatabasePair):
                 session, study.id, who=user_for_log(who), by="command", n=len(participants), now=utc_now()
             )
         return len(participants)
+
+    def write_participant_digests(self, name: str, file: str | Path, *, who: str | None = None) -> int:
+        """Write digests of the participants' IDs, so that a study in another database can exclude them.
+
+        The download is recorded in the study's log. Returns their number.
+
+        Raises:
+            StateError: the study is not published, or reads no participant ID from its link.
+            OSError: the file cannot be written.
+        """
+        from rater.admin.participant_lists import write_participant_file
+
+        path, by = Path(file), user_for_log(who)
+        return write_participant_file(self.rating_url, name, path, who=by, now=utc_now())
+
+    def import_participants(self, file: str | Path) -> "ParticipantDigests":
+        """Store the participants of a study in another database, so that studies here can exclude them.
+
+        They replace an earlier list of that study.
+
+        Raises:
+            RaterError: the file is not valid, or the study is published in this database.
+        """
+        from rater.admin.participant_lists import import_participant_file
+
+        return import_participant_file(self.rating_url, Path(file))
 
     def free_place(
         self, name: str, rater: "Known", *, reason: "FreedReason | None" = None, who: str | None = None

@@ -19,6 +19,7 @@ from rater.store.rating.open import open_rating
 from rater.store.rating.publication import read_booklets
 from rater.store.rating.studies import get_study
 from rater.study.study import Study
+from rater.study.visit import PROLIFIC
 from rater.unblind import permuted
 from rater.verify import verify_study
 from rater.workspace.analysis_input import study_facts
@@ -160,6 +161,13 @@ def test_fewer_raters_than_booklets_and_no_change_at_all_are_refused(opened: Stu
         amend(opened)
     with pytest.raises(StateError, match="does not differ from study"):
         amend(opened, **plan(opened, raters=8))
+
+
+def test_an_amendment_cannot_exclude_the_participants_of_an_unknown_study(
+    opened: Study, amend: Amend
+) -> None:
+    with pytest.raises(StateError, match="no study 'pilot' is published"):
+        amend(opened, recruitment=PROLIFIC.model_dump(), excluded_studies=["pilot"])
 
 
 def test_a_closed_study_is_not_amended(closed: Study, amend: Amend) -> None:

@@ -76,6 +76,18 @@ def test_the_table_is_private_and_its_writing_is_logged(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("paid")
+def test_digests_of_the_participants_are_written_and_imported_into_another_database(tmp_path: Path) -> None:
+    written = run("participants", "a_study", "--digests", "a_study.json", cwd=tmp_path)
+    here = run("import-participants", "a_study.json", cwd=tmp_path)
+    there = command.run("import-participants", "a_study.json", "--ratings", "other.db", cwd=tmp_path)
+
+    assert "2 participants are in a_study.json, as digests." in written.stdout
+    assert PERSON.format(1) not in (tmp_path / "a_study.json").read_text()
+    assert (here.returncode, "published in this database" in here.stderr) == (2, True)
+    assert there.stdout.startswith("2 participants of a_study are known now, as digests.\n")
+
+
+@pytest.mark.usefixtures("paid")
 def test_a_place_is_freed_by_the_sites_identifier_after_confirmation(tmp_path: Path) -> None:
     refused = run("free", "a_study", PERSON.format(2), cwd=tmp_path, stdin="n\n")
     freed = run("free", "a_study", PERSON.format(2), "--yes", "--reason", "returned", cwd=tmp_path)

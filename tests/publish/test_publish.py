@@ -29,6 +29,7 @@ from rater.store.sealed.open import create_sealed, open_sealed
 from rater.store.sealed.studies import find_secrets, get_sealed_study, read_key
 from rater.study.load import load_study
 from rater.study.study import Study
+from rater.study.visit import PROLIFIC
 from tests.cli.command import run
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -295,6 +296,18 @@ def test_a_published_study_is_not_published_twice(generated: Study, sealed_url: 
 
     with pytest.raises(StateError, match="'marked_study' is published already"):
         publish_study(sealed_url, rating_url, generated.name, now=NOW)
+
+
+def test_a_study_that_excludes_an_unknown_study_is_not_published(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    excluding = study.model_copy(update={"recruitment": PROLIFIC, "excluded_studies": ("pilot",)})
+    seal_completions(excluding)
+
+    with pytest.raises(StateError, match=r"excluded_studies\[0\]: no study 'pilot'"):
+        publish_study(sealed_url, rating_url, study.name, now=NOW)
+    with disposing(open_sealed(sealed_url)) as sealed, reading(sealed) as session:
+        assert find_secrets(session, get_sealed_study(session, study.name).id) is None
 
 
 def test_a_study_with_missing_completions_is_not_published(

@@ -108,6 +108,15 @@ def test_a_screening_accepts_what_it_offers() -> None:
         ScreeningQuestion(question="Do you speak English?", options=["Yes", "No"], accepted=["Ja"])
 
 
+def test_participants_are_excluded_by_the_id_of_a_recruitment_site(protocol: Protocol) -> None:
+    excluding = {**protocol.model_dump(), "excluded_studies": ["pilot"]}
+
+    with pytest.raises(ValidationError, match="excluded_studies is set, but recruitment is not"):
+        Protocol.model_validate(excluding)
+    recruited = Protocol.model_validate({**excluding, "recruitment": PROLIFIC})
+    assert recruited.excluded_studies == ("pilot",)
+
+
 def test_parameters_of_a_recruitment_site_are_named_once() -> None:
     with pytest.raises(ValidationError, match="'pid' twice"):
         Recruitment(participant_id="pid", other_parameters=["pid"])

@@ -155,6 +155,13 @@ def test_codes_that_the_site_cannot_use_are_named(protocol: Protocol) -> None:
     assert "invited_only is set" in named
 
 
+def test_participants_without_an_id_are_not_recognised_as_excluded(protocol: Protocol) -> None:
+    required = PROLIFIC.model_copy(update={"required": True})
+
+    assert "excluded_studies" in problems(recruited(protocol, PROLIFIC, excluded_studies=("pilot",)))
+    assert "excluded_studies" not in problems(recruited(protocol, required, excluded_studies=("pilot",)))
+
+
 def test_sona_needs_its_survey_code_in_the_completion_url(protocol: Protocol) -> None:
     without = Endings(finished=Ending(url="https://uni.sona-systems.com/webstudy_credit.aspx"))
 

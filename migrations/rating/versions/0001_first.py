@@ -152,7 +152,7 @@ def upgrade() -> None:
             "kind",
             sa.String(),
             nullable=False,
-            comment="Reason: declined, no_cookie, unfilled_link, busy_network or wrong_device.",
+            comment="Reason: declined, no_cookie, unfilled_link, busy_network, wrong_device or excluded.",
         ),
         sa.Column("n", sa.Integer(), nullable=False, comment="Number of visits."),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("tally_refers_to_study_by_study_id")),
@@ -195,6 +195,37 @@ def upgrade() -> None:
             ["study_id"], ["study.id"], name=op.f("network_count_refers_to_study_by_study_id")
         ),
         sa.PrimaryKeyConstraint("study_id", "network_digest", "hour", name=op.f("network_count_key")),
+    )
+    op.create_table(
+        "participant_list",
+        sa.Column("study", sa.String(), nullable=False, comment="Name of the other study."),
+        sa.Column(
+            "parameter",
+            sa.String(),
+            nullable=False,
+            comment="Name of the link's parameter with the participant ID.",
+        ),
+        sa.Column("key", sa.String(), nullable=False, comment="Random key of the digests, in hexadecimal."),
+        sa.Column(
+            "made_at", sa.DateTime(), nullable=False, comment="Time at which the list was made, in UTC."
+        ),
+        sa.PrimaryKeyConstraint("study", name=op.f("participant_list_key")),
+    )
+    op.create_table(
+        "listed_participant",
+        sa.Column("study", sa.String(), nullable=False, comment="Name of the other study."),
+        sa.Column(
+            "digest",
+            sa.String(),
+            nullable=False,
+            comment="HMAC-SHA-256 of the participant ID with the key of the list.",
+        ),
+        sa.ForeignKeyConstraint(
+            ["study"],
+            ["participant_list.study"],
+            name=op.f("listed_participant_refers_to_participant_list_by_study"),
+        ),
+        sa.PrimaryKeyConstraint("study", "digest", name=op.f("listed_participant_key")),
     )
     op.create_table(
         "attention_check",
@@ -783,6 +814,8 @@ def downgrade() -> None:
     op.drop_index(op.f("rater_by_booklet_id"), table_name="rater")
     op.drop_table("rater")
     op.drop_table("attention_check")
+    op.drop_table("listed_participant")
+    op.drop_table("participant_list")
     op.drop_table("network_count")
     op.drop_table("unfilled_parameter")
     op.drop_table("tally")

@@ -33,6 +33,8 @@ class Turned(StrEnum):
     """Many raters had begun from the same network on that day."""
     WRONG_DEVICE = "wrong_device"
     """They came with a device that the study does not admit."""
+    EXCLUDED = "excluded"
+    """They took part in a study whose participants are excluded."""
 
 
 def count_visitor(session: Session, study_id: int, why: Turned) -> None:
@@ -73,6 +75,10 @@ _TURNED_AWAY = {
     ),
     Turned.WRONG_DEVICE: (
         "with a device that the study does not admit (`devices`). Name the device on the recruitment site."
+    ),
+    Turned.EXCLUDED: (
+        "by participants of an excluded study (`excluded_studies`). Exclude them on the site as well, "
+        "so that they do not see this study."
     ),
 }
 

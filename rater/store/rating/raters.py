@@ -12,8 +12,9 @@ from typing import NamedTuple
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from rater.errors import ClosedError, FullError, StateError
+from rater.errors import ClosedError, ExcludedError, FullError, StateError
 from rater.store.rating.networks import count_network, require_quiet_network
+from rater.store.rating.past_participants import is_excluded
 from rater.store.rating.places import Limits, find_free_booklet, take_booklet
 from rater.store.rating.schema import (
     Booklet,
@@ -133,11 +134,12 @@ def claim_booklet(
     """Assign a free booklet to a rater who consented; a rater who already has one keeps it.
 
     A person known by their recruitment identifier or personal link continues their booklet.
-    Must run in a `writing` transaction. Costs up to 13 queries and five inserts.
+    Must run in a `writing` transaction. Costs up to 15 queries and five inserts.
 
     Raises:
         BusyNetworkError: the rater's network has begun half of the booklets within a day.
         ClosedError: the study is not open.
+        ExcludedError: the rater took part in one of the study's `excluded_studies`.
         FullError: every booklet is assigned.
         StateError: the link is not a personal one, and the study is open to those only; or the token is in
             use in another study.
@@ -208,6 +210,9 @@ def _assign(session: Session, study_id: int, *, arrival: Arrival, protocol: Prot
     if protocol.invited_only and not is_invited:
         msg = "This study is open by personal links only."
         raise StateError(msg)
+    if is_excluded(session, arrival.identifiers, protocol):
+        msg = "Participants of an earlier study cannot take part in this one."
+        raise ExcludedError(msg)
     # a personal link begins one booklet, and its code cannot be guessed
     network = None if is_invited else arrival.network
     if network is not None:

@@ -46,7 +46,9 @@ __all__ = [
     "Identifier",
     "Invitation",
     "Item",
+    "ListedParticipant",
     "NetworkCount",
+    "ParticipantList",
     "QuestionnaireAnswer",
     "Rater",
     "RatingBase",
@@ -206,7 +208,8 @@ class Tally(RatingBase):
 
     study_id: Mapped[int] = column("The study visited.", ForeignKey("study.id"), primary_key=True)
     kind: Mapped[str] = column(
-        "Reason: declined, no_cookie, unfilled_link, busy_network or wrong_device.", primary_key=True
+        "Reason: declined, no_cookie, unfilled_link, busy_network, wrong_device or excluded.",
+        primary_key=True,
     )
     n: Mapped[int] = column("Number of visits.")
 
@@ -243,6 +246,30 @@ class NetworkCount(RatingBase):
     )
     hour: Mapped[datetime] = column("Start of the hour, in UTC.", UtcDateTime, primary_key=True)
     n: Mapped[int] = column("Number of booklets.")
+
+
+class ParticipantList(RatingBase):
+    """The participants of a study in another database, whom studies here can exclude."""
+
+    __tablename__ = "participant_list"
+
+    study: Mapped[str] = column("Name of the other study.", primary_key=True)
+    parameter: Mapped[str] = column("Name of the link's parameter with the participant ID.")
+    key: Mapped[str] = column("Random key of the digests, in hexadecimal.")
+    made_at: Mapped[datetime] = column("Time at which the list was made, in UTC.", UtcDateTime)
+
+
+class ListedParticipant(RatingBase):
+    """A participant of a study in another database, as a digest of the participant ID."""
+
+    __tablename__ = "listed_participant"
+
+    study: Mapped[str] = column(
+        "Name of the other study.", ForeignKey("participant_list.study"), primary_key=True
+    )
+    digest: Mapped[str] = column(
+        "HMAC-SHA-256 of the participant ID with the key of the list.", primary_key=True
+    )
 
 
 class Rater(RatingBase):

@@ -17,6 +17,7 @@ from rater.store.engine import reading, writing
 from rater.store.rating import places, raters, sessions
 from rater.store.rating.counts import Turned, count_visitor
 from rater.store.rating.monitoring import with_shown_length
+from rater.store.rating.past_participants import is_excluded
 from rater.store.rating.raters import Offer
 from rater.store.rating.studies import read_protocol_at
 from rater.study.duration import stated_minutes
@@ -114,13 +115,13 @@ def home() -> str:
 
 @blueprint.get("/s/<slug>")
 def landing(slug: str) -> str:
-    """Welcome a new rater, or send one who began to where they are. Costs up to six queries."""
+    """Welcome a new rater, or send one who began to where they are. Costs up to eight queries."""
     return _welcome(slug, None)
 
 
 @blueprint.get("/s/<slug>/i/<code>")
 def invited(slug: str, code: str) -> str:
-    """Welcome a rater who uses a personal link. Costs up to seven queries."""
+    """Welcome a rater who uses a personal link. Costs up to nine queries."""
     return _welcome(slug, code)
 
 
@@ -128,13 +129,16 @@ def _welcome(slug: str, code: str | None) -> str:
     with reading(running().engine) as session:
         visit = find_newcomer(session, slug, request.args, code=code)
         flow.require(visit, Place("landing"))
-        page = _welcome_page(session, visit)
+        was_excluded = visit.is_open and visit.known is None and _is_excluded(session, visit)
+        page = notices.excluded(visit) if was_excluded else _welcome_page(session, visit)
     if security.is_framed_by_other_site():
         security.allow_framing()
         return render(_framed_page(visit))
     if visit.unnamed and visit.arrival.invitation is None:
         notices.note_unnamed(visit.study, visit.unnamed)
-    if visit.is_open and visit.known is None and notices.wrong_device(visit) is not None:
+    if was_excluded:
+        notices.note_excluded(visit.study)
+    elif visit.is_open and visit.known is None and notices.wrong_device(visit) is not None:
         notices.note_wrong_device(visit.study)
     return render(page)
 
@@ -152,8 +156,14 @@ def _welcome_page(session: Session, visit: Visit) -> Page:
 
 
 def _kept_out(session: Session, visit: Visit) -> Page | None:
-    """Return the notice for a newcomer whose device or link the study does not admit."""
+    """Return the notice for a newcomer whom the study does not admit: by device, link or earlier study."""
+    if _is_excluded(session, visit):
+        return notices.excluded(visit)
     return notices.wrong_device(visit) or _not_invited(session, visit)
+
+
+def _is_excluded(session: Session, visit: Visit) -> bool:
+    return is_excluded(session, visit.arrival.identifiers, visit.study.protocol)
 
 
 def _not_invited(session: Session, visit: Visit) -> Page | None:
@@ -194,7 +204,7 @@ def _return_page(visit: Visit, *, has_ended: bool) -> ReturnPage:
 
 @blueprint.get("/s/<slug>/consent")
 def consent(slug: str) -> AnyResponse | str:
-    """Ask for consent while a place is free. Costs up to six queries.
+    """Ask for consent while a place is free. Costs up to eight queries.
 
     The token is made with the page and becomes valid when its form is sent. A double click therefore assigns
     one booklet, and the browser of a visitor who declines stores nothing.
@@ -239,7 +249,7 @@ def decide(slug: str) -> AnyResponse:
 
 @blueprint.get("/s/<slug>/start")
 def start(slug: str) -> AnyResponse:
-    """Assign a booklet to a rater who agreed and whose browser keeps its cookie. Costs up to 17 queries.
+    """Assign a booklet to a rater who agreed and whose browser keeps its cookie. Costs up to 21 queries.
 
     A browser that does not keep it gets a page that explains this, and nothing is stored of its visit.
     """

@@ -216,6 +216,26 @@ def note_wrong_device(study: PublishedStudy) -> None:
     )
 
 
+def excluded(visit: Visit) -> NoticePage:
+    """Return the notice for a participant of a study whose participants are excluded."""
+    return _notice(
+        visit,
+        _("You are not eligible for this study, because you took part in an earlier one."),
+        _("Thank you for your interest. Nothing about your visit was stored."),
+        outcome=Outcome.EXCLUDED,
+    )
+
+
+def note_excluded(study: PublishedStudy) -> None:
+    """Report a participant of an excluded study. Costs an insert, once an hour for an address."""
+    _note(
+        study,
+        Turned.EXCLUDED,
+        visitor=rate_limits.network_of_request(),
+        message="a visitor took part in one of excluded_studies before.",
+    )
+
+
 def no_cookie(visit: Visit, *, again_url: str) -> NoticePage:
     """Return the notice for a browser that does not keep the cookie by which a rater comes back."""
     return NoticePage(

@@ -109,6 +109,28 @@ def test_who_comes_back_too_late_is_led_back(
     assert way(person.open()) == led_to("late")
 
 
+def test_who_took_part_in_an_excluded_study_is_led_back_and_only_counted(
+    app: Flask,
+    visitor: Visit,
+    credited: Callable[..., str],
+    publish_study: Publish,
+    protocol: Protocol,
+    rows: Callable[[str], list[tuple[Any, ...]]],
+) -> None:
+    pilot = protocol.model_copy(update={"recruitment": SONA})
+    slug = credited(excluded_studies=("pilot",))
+    begin(visitor(publish_study(slug="pilot", name="pilot", shown=pilot)))
+    person = type(visitor(slug))(app.test_client(), slug)
+
+    assert way(person.open("?survey_code=4711")) == led_to("excluded")
+    assert "because you took part in an earlier one" in person.text
+    assert way(person.open("/consent?survey_code=4711")) == led_to("excluded")
+    assert way(person.open("/start?survey_code=4711&cookie-check=x")) == led_to("excluded")
+    assert rows("SELECT kind, n FROM tally") == [("excluded", 1)]
+    assert rows("SELECT slug FROM rater JOIN study ON study.id = rater.study_id") == [("pilot",)]
+    assert begin(type(person)(app.test_client(), slug), "4712").at == "/trial/1"
+
+
 def test_an_address_that_lacks_its_identifier_leads_nowhere(
     visitor: Visit, credited: Callable[..., str]
 ) -> None:
