@@ -16,7 +16,7 @@ from rater.audit.page_structure import Crawler, Reply, StudyContent, skeleton_of
 from rater.audit.preview import previewing
 from rater.errors import SealError, StateError
 from rater.publish.draft import PreparedPublication, prepare_publication
-from rater.publish.publish import explain_lost_key, lost_key, require_declared, write_rating
+from rater.publish.publish import explain_lost_key, lost_key, write_rating
 from rater.publish.texts import count_same_texts, require_different_arms, with_pairs
 from rater.rendering.shown import shown_key
 from rater.store.engine import disposing, reading, sqlite_path
@@ -26,7 +26,7 @@ from rater.store.rating.studies import find_study
 from rater.store.sealed.completions import read_completions, read_seeds
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import find_secrets, get_sealed_study, read_key
-from rater.study.confounds import Confound
+from rater.study.confounds import Confound, require_declared
 from rater.study.fields import PROMPT
 from rater.study.study import Study
 from rater.temp_files import temporary_folder

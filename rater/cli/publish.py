@@ -154,8 +154,8 @@ def _confounds(audit: "Audit", study: "Study", *, is_acknowledged: bool) -> "Seq
     from rich.console import Console
 
     from rater.audit.findings import find_confounds
-    from rater.publish.publish import require_declared, undeclared_cues
     from rater.report.console.audit import print_audit
+    from rater.study.confounds import require_declared, undeclared_cues
 
     confounds = find_confounds(audit, study)
     undeclared = undeclared_cues(confounds)

@@ -4,7 +4,7 @@ Needs no model and no torch.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
@@ -54,6 +54,12 @@ class Missing:
     n_made: int
     is_published: bool = False
 
+    @classmethod
+    def of(cls, study: Study, study_id: int, stored: Set[Cell], *, is_published: bool = False) -> "Missing":
+        """Return the completions of a study that are not among those stored."""
+        cells = [cell for cell in list_cells(study) if cell not in stored]
+        return cls(study_id, cells, n_made=len(stored), is_published=is_published)
+
 
 def freeze(sealed_url: str, study: Study, *, now: datetime, restart: bool = False) -> Missing:
     """Freeze a study, and return its missing completions. Costs a few queries.
@@ -79,8 +85,7 @@ def freeze(sealed_url: str, study: Study, *, now: datetime, restart: bool = Fals
             _replace(session, sealed_study, study, now=now, restart=restart)
         stored_cells = read_cells(session, sealed_study.id)
         is_published = find_secrets(session, sealed_study.id) is not None
-    cells = [cell for cell in list_cells(study) if cell not in stored_cells]
-    return Missing(sealed_study.id, cells, n_made=len(stored_cells), is_published=is_published)
+    return Missing.of(study, sealed_study.id, stored_cells, is_published=is_published)
 
 
 def look(sealed_url: str, study: Study, *, restart: bool = False) -> Missing:
@@ -101,9 +106,7 @@ def look(sealed_url: str, study: Study, *, restart: bool = False) -> Missing:
                     _require_unpublished(session, sealed_study, study)
                     _require_same_completions(session, sealed_study, study, restart=restart)
                 stored_cells = set() if restart else read_cells(session, sealed_study.id)
-    return Missing(
-        study_id, [cell for cell in list_cells(study) if cell not in stored_cells], n_made=len(stored_cells)
-    )
+    return Missing.of(study, study_id, stored_cells)
 
 
 def first_samples(missing: Missing, n: int) -> Missing:

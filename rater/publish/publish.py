@@ -30,9 +30,8 @@ from rater.store.rating.studies import PublishedStudy, find_study, get_study, mo
 from rater.store.sealed.open import open_sealed, open_sealed_if_begun
 from rater.store.sealed.schema import SealedEventRow
 from rater.store.sealed.studies import find_sealed_study, find_secrets, get_sealed_study, insert_secrets
-from rater.study.confounds import Confound, describe_confound
+from rater.study.confounds import Confound
 from rater.study.state import State
-from rater.study.study import Study
 
 _CONFOUNDS_FIELD = "confounds"
 
@@ -244,47 +243,6 @@ def write_rating(rating: Engine, prepared: PreparedPublication) -> PublishedStud
             digests=asdict(digest_published(session, published.id)),
         )
     return published
-
-
-def undeclared_cues(confounds: Sequence[Confound]) -> list[str]:
-    """Name the properties of texts that tell arms apart and that the study file does not declare.
-
-    An uneven assignment of texts cannot be declared beforehand: it is recorded and reported, no more.
-    """
-    return list(dict.fromkeys(each.cue for each in confounds if each.is_of_texts and not each.is_declared))
-
-
-def require_declared(confounds: Sequence[Confound], study: Study) -> None:
-    """Refuse confounds that the study file does not declare.
-
-    Raises:
-        StateError: there are some; the message has what to write into the study file.
-    """
-    undeclared = undeclared_cues(confounds)
-    if not undeclared:
-        return
-    cues = "; ".join(_describe_strongest(confounds, cue) for cue in undeclared)
-    msg = (
-        f"Study {study.name!r} is not published: its arms differ in more than meaning, and its study file "
-        f"does not declare it ({cues}). Declare it there with {confounds_declaration(study, undeclared)} "
-        "and run rater generate FILE again (existing texts are kept), or acknowledge it. "
-        f"Run: rater publish {study.name} --acknowledge-confounds"
-    )
-    raise StateError(msg)
-
-
-def _describe_strongest(confounds: Sequence[Confound], cue: str) -> str:
-    """Describe the pair of arms that a cue separates best, and count the other pairs."""
-    pairs = sorted((each for each in confounds if each.cue == cue), key=lambda each: -abs(each.auc - 0.5))
-    others = f", and {len(pairs) - 1} more pairs of arms" if len(pairs) > 2 else ""
-    others = ", and another pair of arms" if len(pairs) == 2 else others
-    return describe_confound(pairs[0]) + others
-
-
-def confounds_declaration(study: Study, undeclared: Sequence[str]) -> str:
-    """Write the field of the study file that declares confounds, in Python."""
-    names = "".join(f'"{name}", ' for name in [*study.confounds, *undeclared])
-    return f"confounds=({names.rstrip() if len(study.confounds) + len(undeclared) == 1 else names[:-2]})"
 
 
 def publication_detail(confounds: Sequence[Confound] | None) -> dict[str, object]:

@@ -1,8 +1,13 @@
 """Confounds: properties of texts, other than their meaning, that tell the texts of two arms apart."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from rater.errors import StateError
+
+if TYPE_CHECKING:
+    from rater.study.study import Study
 
 TextCue = Literal[
     "length in characters",
@@ -89,3 +94,44 @@ def describe_confound(confound: Confound) -> str:
         f"{confound.cue}: AUC {confound.auc:.2f} for “{confound.first}” over “{confound.second}”"
         f"{interval}, adjusted {p}"
     )
+
+
+def undeclared_cues(confounds: Sequence[Confound]) -> list[str]:
+    """Name the properties of texts that tell arms apart and that the study file does not declare.
+
+    An uneven assignment of texts cannot be declared beforehand: it is recorded and reported, no more.
+    """
+    return list(dict.fromkeys(each.cue for each in confounds if each.is_of_texts and not each.is_declared))
+
+
+def require_declared(confounds: Sequence[Confound], study: "Study") -> None:
+    """Refuse confounds that the study file does not declare.
+
+    Raises:
+        StateError: there are some; the message has what to write into the study file.
+    """
+    undeclared = undeclared_cues(confounds)
+    if not undeclared:
+        return
+    cues = "; ".join(_describe_strongest(confounds, cue) for cue in undeclared)
+    msg = (
+        f"Study {study.name!r} is not published: its arms differ in more than meaning, and its study file "
+        f"does not declare it ({cues}). Declare it there with {confounds_declaration(study, undeclared)} "
+        "and run rater generate FILE again (existing texts are kept), or acknowledge it. "
+        f"Run: rater publish {study.name} --acknowledge-confounds"
+    )
+    raise StateError(msg)
+
+
+def _describe_strongest(confounds: Sequence[Confound], cue: str) -> str:
+    """Describe the pair of arms that a cue separates best, and count the other pairs."""
+    pairs = sorted((each for each in confounds if each.cue == cue), key=lambda each: -abs(each.auc - 0.5))
+    others = f", and {len(pairs) - 1} more pairs of arms" if len(pairs) > 2 else ""
+    others = ", and another pair of arms" if len(pairs) == 2 else others
+    return describe_confound(pairs[0]) + others
+
+
+def confounds_declaration(study: "Study", undeclared: Sequence[str]) -> str:
+    """Write the field of the study file that declares confounds, in Python."""
+    names = "".join(f'"{name}", ' for name in [*study.confounds, *undeclared])
+    return f"confounds=({names.rstrip() if len(study.confounds) + len(undeclared) == 1 else names[:-2]})"

@@ -129,6 +129,16 @@ def _plain(sql: str | None) -> str:
     return re.sub(r"\s*([(),])\s*", r"\1", " ".join((sql or "").replace('"', "").split()))
 
 
+# A restored database prints (ARRAY['a'::character varying::text]) where its constraint was first printed as
+# (ARRAY['a'::character varying]::text[]). Without a length, a cast between these types changes no value.
+_CAST = re.compile(r"::(?:text|character varying)(?:\[\])?(?![\w(])")
+
+
+def _without_casts(definition: str) -> str:
+    """Remove the casts between types of text that a restored PostgreSQL database prints in other places."""
+    return _CAST.sub("", definition)
+
+
 @lru_cache
 def _fresh_in_sqlite(which: Which) -> Definitions:
     engine = create_engine("sqlite://", poolclass=StaticPool)
@@ -157,7 +167,7 @@ def _in_postgresql(engine: Engine, which: Which) -> tuple[Definitions, Definitio
 def _read_postgresql(connection: Connection, schema: str) -> Definitions:
     connection.execute(text(f'SET LOCAL search_path TO "{schema}"'))
     return {
-        f"{kind} {name}": _plain(definition).replace(f"{schema}.", "")
+        f"{kind} {name}": _without_casts(_plain(definition).replace(f"{schema}.", ""))
         for kind, query in _POSTGRESQL.items()
         for name, definition in connection.execute(text(query), {"schema": schema})
     }

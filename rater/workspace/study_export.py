@@ -14,10 +14,13 @@ from rater.analysis.exclusions import exclude, excluded_raters
 from rater.errors import StateError
 from rater.report.export import write_dictionaries, write_table
 from rater.store.dictionary import Meaning
+from rater.store.engine import disposing, reading
 from rater.store.rating.export import NAMES, PERSONAL, Options, table_meanings
+from rater.store.rating.open import open_rating
+from rater.store.rating.studies import get_study
 from rater.unblind import Reason, joined_meanings, note_shown, unblind
 from rater.verify import Check
-from rater.workspace.databases import DatabasePair, Databases
+from rater.workspace.databases import Databases
 
 DICTIONARY = "dictionary"
 
@@ -70,7 +73,8 @@ class StudyExport:
             StateError: the study is neither closed nor unblinded.
             SealError: the data fails verification, and ``allow_tampered`` is not set.
         """
-        state = DatabasePair(rating=databases.rating_url).get_published(name).state
+        with disposing(open_rating(databases.rating_url)) as rating, reading(rating) as session:
+            state = get_study(session, name).state
         if not state.is_over:
             msg = (
                 f"Study {name!r} is {state}; only a closed study can be exported with its arms. "

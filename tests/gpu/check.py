@@ -2,9 +2,11 @@
 
     python tests/gpu/check.py                     # the embedded model, some two minutes
     python tests/gpu/check.py --model FOLDER      # what runs in bfloat16 is this model instead
+    python tests/gpu/check.py --device cpu        # without a GPU: all but what is measured on one
 
-With the interpreter of an environment with rater[vllm], it checks the engine vLLM too. At its end it prints
-the tokens per second of both engines, of transformers.generate and of plain vLLM.
+With the interpreter of an environment with rater[vllm], it checks the engine vLLM too. With several GPUs, it
+divides the embedded model over them. At its end it prints the tokens per second of both engines, of
+transformers.generate and of plain vLLM.
 
 It needs what generating needs, rater[generate] with torch built for CUDA, and the embedded model (rater model
 install; RATER_CACHE names another folder for it); once these are there, it needs no network. Exit code 0: all
@@ -36,8 +38,9 @@ from rater.generate.engines.torch_engine import TorchEngine
 from rater.generate.engines.vllm_engine import VllmEngine
 from rater.steering.additions import resolve
 from rater.steering.batch import Row
-from rater.steering.bridge import load_model, plain_model
+from rater.steering.bridge import devices_of, load_model, plain_model
 from rater.steering.completions import ArmCompletion, Draws, generate
+from rater.steering.placement import ALL_GPUS
 from rater.steering.prefill import next_token_logprobs
 from rater.steering.sampler import generate as generate_rows
 from rater.study.additions import ActivationAddition, DatasetVector, RandomVector, XVector
@@ -226,10 +229,29 @@ def _texts(model: TransformerBridge, n_rows: int, draws: Draws) -> list[str]:
     return [each.text for each in sorted(made, key=lambda each: each.key)]
 
 
-def in_float32() -> list[Check]:
+def divided(here: TransformerBridge) -> Check:
+    """Divide the embedded model over all GPUs."""
+    there = load_model(EMBEDDED_MODEL, device=ALL_GPUS, dtype=torch.float32)
+    same, n = _count_same(here, there, GREEDY)
+    n_devices = len(devices_of(there))
+    holds = same == n and n_devices == torch.cuda.device_count()
+    return Check(
+        "float32: greedy completions over all GPUs", f"{same} of {n} over {n_devices} devices", holds
+    )
+
+
+def in_float32(device: str) -> list[Check]:
     """Compare both devices, in the type of the reference numbers."""
     here = load_model(EMBEDDED_MODEL, device="cpu", dtype=torch.float32)
-    there = load_model(EMBEDDED_MODEL, device="cuda", dtype=torch.float32)
+    there = load_model(EMBEDDED_MODEL, device=device, dtype=torch.float32)
+    on_gpu = (
+        [
+            *_tried(lambda: halving(there)),
+            *(_tried(lambda: divided(here)) if torch.cuda.device_count() > 1 else []),
+        ]
+        if device == "cuda"
+        else []
+    )
     return [
         *_tried(lambda: oracle(there)),
         *_tried(lambda: greedy(here, there)),
@@ -237,13 +259,16 @@ def in_float32() -> list[Check]:
         *_tried(lambda: in_other_batches(there)),
         *_tried(lambda: nll(here, there)),
         *_tried(lambda: touched(there)),
-        *_tried(lambda: halving(there)),
+        *on_gpu,
     ]
 
 
-def in_bfloat16(model_name: str) -> list[Check]:
+def in_bfloat16(model_name: str, device: str) -> list[Check]:
     """See what a model takes and gives in the type that GPUs are quick in."""
     gc.collect()  # a model refers to itself
+    if device == "cpu":
+        slow = load_model(model_name, device=device, dtype=torch.bfloat16)
+        return _tried(lambda: bfloat16(slow))
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
@@ -297,9 +322,10 @@ def _ignore(_n: int) -> None:
     pass
 
 
-def engine_speeds(model_name: str) -> Check:
+def engine_speeds(given: argparse.Namespace) -> Check:
     """Print the tokens per second of both engines and of what they are built on, all at one job."""
-    options = ["--device", "cuda", "--dtypes", "bfloat16", "--rows", "60", "512", "--model", model_name]
+    options = ["--device", given.device, "--dtypes", "bfloat16", "--model", given.model]
+    options += ["--tokens", str(given.tokens), "--rows", *map(str, given.rows)]
     ran = subprocess.run([sys.executable, SPEEDS, *options], check=False)
     return Check(
         "every engine generates (tokens per second above)", f"exit {ran.returncode}", not ran.returncode
@@ -315,9 +341,10 @@ def _tried(check: Callable[[], Check]) -> list[Check]:
         return [Check("(an error)", f"{type(error).__name__}: {error}"[:200], holds=False)]
 
 
-def show(found: Sequence[Check]) -> None:
+def show(found: Sequence[Check], device: str) -> None:
     """Print the table."""
-    table = Table("promise", "found", "", title=f"{torch.cuda.get_device_name(0)}, torch {torch.__version__}")
+    where = "CPU" if device == "cpu" else f"{torch.cuda.device_count()} × {torch.cuda.get_device_name(0)}"
+    table = Table("promise", "found", "", title=f"{where}, torch {torch.__version__}")
     for check in found:
         table.add_row(check.promise, check.found, "yes" if check.holds else "NO")
     Console().print(table)
@@ -327,21 +354,28 @@ def main() -> int:
     """Run all checks."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default=EMBEDDED_MODEL, help="what runs in bfloat16")
-    options = parser.parse_args()
-    if not torch.cuda.is_available():
+    parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="what is checked")
+    parser.add_argument(
+        "--rows", nargs="+", type=int, default=[60, 512], help="rows of the speeds at the end"
+    )
+    parser.add_argument("--tokens", type=int, default=40, help="new tokens of each of these rows")
+    given = parser.parse_args()
+    if given.device == "cuda" and not torch.cuda.is_available():
         print(
-            "There is no GPU here that torch can use (torch.cuda.is_available() is False).", file=sys.stderr
+            "There is no GPU here that torch can use (torch.cuda.is_available() is False). "
+            "--device cpu checks the rest.",
+            file=sys.stderr,
         )
         return 2
     try:
-        found = [*in_float32(), *in_bfloat16(options.model)]
+        found = [*in_float32(given.device), *in_bfloat16(given.model, given.device)]
         gc.collect()
         torch.cuda.empty_cache()
-        found += [*in_vllm(), *_tried(lambda: engine_speeds(options.model))]
+        found += [*in_vllm(), *_tried(lambda: engine_speeds(given))]
     except ModelError as error:
         print(error, file=sys.stderr)
         return 2
-    show(found)
+    show(found, given.device)
     return 0 if all(check.holds for check in found) else 1
 
 

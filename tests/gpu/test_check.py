@@ -19,4 +19,7 @@ def test_where_there_is_no_gpu_the_check_says_so_in_a_line() -> None:
 
     assert ran.returncode == 2
     assert ran.stdout == ""
-    assert ran.stderr == "There is no GPU here that torch can use (torch.cuda.is_available() is False).\n"
+    assert ran.stderr == (
+        "There is no GPU here that torch can use (torch.cuda.is_available() is False). "
+        "--device cpu checks the rest.\n"
+    )

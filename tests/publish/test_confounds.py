@@ -12,12 +12,12 @@ from rater.admin.register import read_registrable, write_registration
 from rater.cli import cli
 from rater.errors import StateError
 from rater.generate.freeze import freeze
-from rater.publish.publish import find_published, publish_study, read_confounds, require_declared
+from rater.publish.publish import find_published, publish_study, read_confounds
 from rater.store.engine import disposing, reading, writing
 from rater.store.sealed.completions import NewCompletion, insert_completions
 from rater.store.sealed.open import open_sealed
 from rater.store.sealed.studies import get_sealed_study
-from rater.study.confounds import TEXT_CUES, Confound
+from rater.study.confounds import TEXT_CUES, Confound, require_declared
 from rater.study.study import Study
 from tests.cli.command import run
 

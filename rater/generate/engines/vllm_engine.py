@@ -24,7 +24,7 @@ from rater.generate.engines.canary import TwoLogprobs, check_canary
 from rater.generate.engines.protocol import EngineName, require_vllm
 from rater.generate.engines.torch_engine import peak_memory_of_process
 from rater.generate.engines.vllm_mapping import AddShift, layer_shifts, output_layer, require_steered
-from rater.generate.engines.vllm_penalties import PENALTIES, Penalties, processor_class
+from rater.generate.engines.vllm_penalties import PENALTIES, PROCESSOR, Penalties
 from rater.generate.estimate import read_checkpoint
 from rater.steering.additions import resolve
 from rater.steering.batch import Completion, Row
@@ -49,6 +49,8 @@ _ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",  # in GiB
     "VLLM_LOGGING_LEVEL": "ERROR",
 }
+# Its processes on a CPU may share cores; otherwise vLLM asks for a NUMA node for each.
+_OF_SEVERAL = {"VLLM_CPU_OMP_THREADS_BIND": "nobind"}
 _CANARY_TEXT = "I went up to my friend and said"
 
 
@@ -72,12 +74,13 @@ class VllmEngine:
         tensor_parallel: The number of GPUs that share each layer.
 
     Raises:
-        ModelError: vLLM or the model's tokenizer is not installed, or has no BOS token.
+        ModelError: vLLM or the model's tokenizer is not installed, or has no BOS token; or the model cannot
+            be divided over that number of GPUs, or there are fewer.
     """
 
     def __init__(self, name: str, *, dtype: str | None = None, tensor_parallel: int = 1) -> None:
         require_vllm()
-        for variable, value in _ENVIRONMENT.items():
+        for variable, value in (_ENVIRONMENT | (_OF_SEVERAL if tensor_parallel > 1 else {})).items():
             os.environ.setdefault(variable, value)
         self._name, self._source = name, model_source(name)
         self._tensor_parallel = tensor_parallel
@@ -88,6 +91,7 @@ class VllmEngine:
             msg = f"The model {name!r} could not be loaded: {str(error).strip().splitlines()[0]}"
             raise ModelError(msg) from error
         require_bos(tokenizer, name)
+        self._require_divisible()
         self._tokenizer: PreTrainedTokenizerBase = tokenizer
         checkpoint = read_checkpoint(name)
         declared = str(getattr(self._config, "dtype", None) or "float32").removeprefix("torch.")
@@ -96,6 +100,20 @@ class VllmEngine:
         self._llm: Any = None
         self._max_len = 0
         self._checked_layers: set[int] = set()
+
+    def _require_divisible(self) -> None:
+        """Check that the GPUs are there, and that they can share the heads; vLLM fails while it loads."""
+        n, n_heads = self._tensor_parallel, int(self._config.num_attention_heads)
+        if n_heads % n:
+            valid = ", ".join(str(each) for each in range(1, n_heads + 1) if n_heads % each == 0)
+            msg = (
+                f"tensor_parallel is {n}, but {self._name} has {n_heads} attention heads, which must be "
+                f"shared equally; valid: {valid}."
+            )
+            raise ModelError(msg)
+        if n > 1 and self.device == "cuda" and torch.cuda.device_count() < n:
+            msg = f"tensor_parallel is {n}, but there are {torch.cuda.device_count()} GPUs here."
+            raise ModelError(msg)
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -239,7 +257,7 @@ class VllmEngine:
             enable_prefix_caching=False,  # keys and values of a steered prompt are not those of the plain one
             generation_config="vllm",  # no sampling parameters of the checkpoint's authors
             disable_log_stats=True,
-            logits_processors=[processor_class()],
+            logits_processors=[PROCESSOR],
         )
         self._llm.collective_rpc("install_hooks")
 

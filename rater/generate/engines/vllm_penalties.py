@@ -16,6 +16,8 @@ from torch import Tensor
 
 from rater.steering.draw import SamplingParameters, penalise_
 
+# By name: vLLM's processes for several GPUs import the class, since its base cannot be imported here.
+PROCESSOR = f"{__name__}:PromptPenalties"
 PENALTIES = "rater_penalties"
 """The key of a request's penalties in its ``extra_args``."""
 
@@ -50,9 +52,16 @@ class Penalties:
         return penalise_(logits[None], history, torch.ones_like(history, dtype=torch.bool), self)[0]
 
 
+def __getattr__(name: str) -> Any:
+    """Return the class `PROCESSOR`, which needs vLLM, when it is asked for."""
+    if name == "PromptPenalties":
+        return _processor_class()
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
 @cache
-def processor_class() -> type:
-    """Return the class that vLLM makes its logits processor of. Imports vLLM."""
+def _processor_class() -> type:
     from vllm.v1.sample.logits_processor import AdapterLogitsProcessor  # noqa: PLC0415 (an optional extra)
 
     class PromptPenalties(AdapterLogitsProcessor):  # type: ignore[misc] # vLLM is not installed where types are checked

@@ -156,6 +156,26 @@ def test_a_seed_gives_the_same_text_again_and_other_seeds_other_texts(
     assert len({each.token_ids for each in first.values()}) == 4
 
 
+def test_a_model_whose_layers_are_divided_over_processes_generates_the_same_tokens(
+    embedded_engine: "TorchEngine", vectors: "dict[str, tuple[SteeringVector, ...]]"
+) -> None:
+    sampling = Sampling(max_new_tokens=4, temperature=0)
+    rows = [Row(arm, PROMPT, vectors[arm], 1) for arm in ("unsteered", "front", "all")]
+    divided = VllmEngine(EMBEDDED_MODEL, dtype="float32", tensor_parallel=3)
+
+    made, expected = run(divided, rows, sampling), run(embedded_engine, rows, sampling)
+
+    assert {key: each.token_ids for key, each in made.items()} == {
+        key: each.token_ids for key, each in expected.items()
+    }
+    assert divided.versions["tensor_parallel"] == "3"
+
+
+def test_a_number_of_gpus_that_cannot_share_the_heads_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"tensor_parallel is 2, .* 9 attention heads.* valid: 1, 3, 9\."):
+        VllmEngine(EMBEDDED_MODEL, tensor_parallel=2)
+
+
 def test_a_completion_ends_with_the_chat_models_stop_token(engine: VllmEngine) -> None:
     messages = [{"role": "user", "content": "Say hello in one word."}]
     prompt = engine.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
