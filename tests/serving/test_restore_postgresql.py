@@ -52,6 +52,7 @@ def guide_commands(heading: str) -> str:
     """The commands for PostgreSQL under a heading of the guide."""
     page = (DOCS / "back-up.md").read_text(encoding="utf-8")
     section = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    block: str
     (block,) = [each for each in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) if "pg_" in each]
     return block
 
