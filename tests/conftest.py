@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -138,13 +138,14 @@ def publish_study(rating_url: str, protocol: Protocol) -> Callable[..., str]:
             ("The rain", " fell on."),
             ("We", " ran."),
         ),
-        fields: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | Sequence[Mapping[str, str]] = (),
         n_booklets: int = 3,
         trials: tuple[NewTrial, ...] | None = None,
     ) -> str:
+        fields_of = [fields] * len(texts) if isinstance(fields, Mapping) else fields or [{}] * len(texts)
         items = [
-            NewItem(f"{slug}-{n}", prompt, text, fields=fields or {})
-            for n, (prompt, text) in enumerate(texts)
+            NewItem(f"{slug}-{n}", prompt, text, fields=own)
+            for n, ((prompt, text), own) in enumerate(zip(texts, fields_of, strict=True))
         ]
         shown_trials = trials or tuple(NewTrial((item.id,)) for item in items)
         booklets = [NewBooklet(f"{slug}-booklet-{n}", shown_trials) for n in range(n_booklets)]

@@ -177,9 +177,18 @@ def _named(protocol: Protocol, turn: TurnText) -> str:
 
 def room_text(protocol: Protocol, prompt: str, text: str) -> str:
     """Return the words that a page reserves room for: without the context that several texts share."""
-    if protocol.has_blocks and protocol.n_texts > 1 and protocol.rated != "conversation":
+    if _is_context_shared(protocol):
         return visible_text(protocol, text)
     return visible_whole(protocol, prompt, text)
+
+
+def shared_context(protocol: Protocol, prompt: str) -> str:
+    """Return the words that are above several texts, in an area of their own; empty if there is none."""
+    return visible_context(protocol, prompt) if _is_context_shared(protocol) else ""
+
+
+def _is_context_shared(protocol: Protocol) -> bool:
+    return protocol.has_blocks and protocol.n_texts > 1 and protocol.rated != "conversation"
 
 
 def shown_key(protocol: Protocol, prompt: str, text: str) -> tuple[str, str]:

@@ -127,6 +127,7 @@ class Around:
         choices: dict[int, GuessChoice] = {}
         for number, text in enumerate(texts, start=1):
             show_page(self.asking.console, f"Last questions: {number} of {len(texts)}", "")
+            show_fields(self.asking.console, self.protocol.shown_fields, text.fields)
             show_texts(self.asking.console, text.prompt, (text.text,), protocol=self.protocol)
             choices[text.position] = _CHOICES[self.asking.choose(question.question, options)]
         if not texts:

@@ -3,7 +3,7 @@
 import logging
 import secrets
 
-from flask import Flask, Response, request
+from flask import Flask, Response, request, url_for
 from werkzeug.exceptions import BadHost, HTTPException, TooManyRequests
 
 from rater.errors import DatabaseError
@@ -12,6 +12,8 @@ from rater.web.rating import flow, notices
 from rater.web.rating.flow import UnknownBrowser
 from rater.web.rating.page import ErrorPage, Frame, render
 from rater.web.rating.trial import ASKED_BY_SCRIPT, NEXT_URL, OUTCOME
+from rater.web.security import DESK_PATH
+from rater.web.settings import running
 
 _log = logging.getLogger("rater.web")
 
@@ -99,7 +101,12 @@ def _new_reference() -> str:
 
 def _page(code: int, *, status: int | None = None, reference: str | None = None) -> Response:
     heading, text = map(gettext, _WORDS[code])
+    is_desk = request.path.startswith(f"{DESK_PATH}/")
     page = ErrorPage(
-        frame=Frame.bare(), title=heading, paragraphs=(text, gettext(_WHAT_NOW)), reference=reference
+        frame=Frame.bare(),
+        title=heading,
+        paragraphs=(text,) if is_desk else (text, gettext(_WHAT_NOW)),
+        reference=reference,
+        studies_url=url_for("desk.studies") if is_desk and running().settings.with_desk else "",
     )
     return Response(render(page), status=status or code, mimetype="text/html")

@@ -12,10 +12,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -25,11 +26,25 @@ from test_desk import SERVE  # type: ignore[import-not-found]
 
 from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
-from rater.store.rating.schema import Answer, Booklet, Comment, DeskUser, Rater
+from rater.store.rating.schema import Answer, Booklet, Comment, DeskUser, Identifier, Rater
 from rater.store.rating.users import begin_session
-from rater.study.visit import Channel
+from rater.study.bonus import Bonus
+from rater.study.fields import ShownField
+from rater.study.practice_and_checks import CheckRule
+from rater.study.visit import PROLIFIC, Channel, FreedReason
 
 SLUG = "happiness"
+RECRUITED = WHOLE.model_copy(
+    update={
+        "recruitment": PROLIFIC,
+        "check_rule": CheckRule(max_replaced=2),
+        "bonus": Bonus(flat=Decimal("0.50")),
+        "contact": "Ada Example, ada@example.org",
+        "shown_fields": (ShownField(name="task", label="The task:"),),
+    }
+)
+FREED = {7: FreedReason.RETURNED}
+"""The reason for which the places of some raters were freed."""
 
 
 def let_raters_come(url: str, now: datetime) -> str:
@@ -50,9 +65,23 @@ def let_raters_come(url: str, now: datetime) -> str:
                     consented_at=came,
                     instructed_at=came,
                     finished_at=ends if n_answered == booklet.n_trials else None,
+                    replaced_at=ends if number in FREED else None,
+                    replaced_why=FREED.get(number),
                 )
             )
             session.flush()
+            session.add_all(
+                Identifier(
+                    rater_id=rater_id,
+                    name=name,
+                    study_id=booklet.study_id,
+                    value=f"{draw.getrandbits(96):024x}"
+                    if name != "STUDY_ID"
+                    else "65f0a1b2c3d4e5f6a7b8c9d0",
+                    is_person=name == "PROLIFIC_PID",
+                )
+                for name in PROLIFIC.parameters
+            )
             session.add_all(
                 Answer(
                     rater_id=rater_id,
@@ -60,7 +89,8 @@ def let_raters_come(url: str, now: datetime) -> str:
                     position=position,
                     dimension="happiness",
                     revision=1,
-                    value=float(draw.randint(1, 5)),
+                    # the last text is the attention check, which one or two is right for
+                    value=float(draw.randint(1, 5) if position < booklet.n_trials else 1 + number % 3),
                     submission_id=f"{draw.getrandbits(64):016x}",
                     shown_ms=draw.randint(900, 14_000),
                     answered_at=came + timedelta(seconds=25 * position),
@@ -69,7 +99,15 @@ def let_raters_come(url: str, now: datetime) -> str:
             )
             if number in {1, 5}:
                 session.add(Comment(rater_id=rater_id, text="Some of these end in the middle of a sentence."))
-        session.add(DeskUser(name="ada", password_hash="none", made_at=now, role="owner"))  # noqa: S106 (fits no password)
+        session.add(
+            DeskUser(
+                name="ada",
+                password_hash="none",  # noqa: S106 (fits no password)
+                made_at=now,
+                role="owner",
+                sees_identifiers=True,
+            )
+        )
         session.flush()
         return begin_session(session, "ada", now=now)
 
@@ -81,7 +119,8 @@ def served() -> Iterator[tuple[str, str]]:
         url = f"sqlite:///{folder}/rating.db"
         texts = tuple((prompt, text) for prompt in PROMPTS for text in TEXTS)
         create_rating(url).dispose()
-        publish(url, SLUG, WHOLE, texts, state="open")
+        fields = [{"task": f"Write about {what}."} for what in ("breakfast", "a cat", "the river", "a train")]
+        publish(url, SLUG, RECRUITED, texts, state="open", fields=fields * 4, check=True)
         cookie = let_raters_come(url, datetime.now(UTC))
         with subprocess.Popen(
             [sys.executable, "-c", SERVE, url], stdout=subprocess.PIPE, text=True
@@ -90,6 +129,32 @@ def served() -> Iterator[tuple[str, str]]:
             yield process.stdout.readline().strip(), cookie
             process.terminate()
             process.wait(timeout=20)
+
+
+def walk(page: Page, address: str) -> Iterator[str]:
+    """Walk through every page of the desk, and stop at each."""
+    study = f"{address}/desk/studies/{SLUG}"
+    page.goto(f"{address}/desk")
+    yield "studies"
+    page.goto(study)
+    yield "study"
+    page.locator("summary").click()
+    yield "log"
+    for name in ("participants", "recruit", "texts", "invite"):
+        page.goto(f"{study}/{name}")
+        yield name
+    page.goto(f"{study}/participants")
+    page.get_by_role("link", name="Free this place").first.click()
+    yield "free"
+    page.goto(study)
+    page.get_by_role("link", name="Close", exact=False).first.click()
+    yield "close"
+    page.goto(study)
+    page.get_by_role("button", name="Preview").click()
+    page.frame_locator("iframe").get_by_role("link", name="Begin").wait_for()
+    yield "preview"
+    page.goto(f"{address}/desk/studies/unknown")
+    yield "not-found"
 
 
 def take(browser: Browser, address: str, cookie: str, view: View, folder: Path) -> None:

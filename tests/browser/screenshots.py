@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +19,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from rater.server_process import serving
 from rater.store.engine import disposing, writing
 from rater.store.rating.open import create_rating
-from rater.store.rating.publication import NewBooklet, NewItem, NewTrial, insert_study
+from rater.store.rating.publication import (
+    NewBooklet,
+    NewCheck,
+    NewItem,
+    NewTrial,
+    insert_study,
+)
 from rater.store.rating.studies import PublishedStudy, move_study
 from rater.study.dimension import Dimension
 from rater.study.endings import Ending, Endings
@@ -168,17 +174,36 @@ VIEWS = (
 )
 
 
-def publish(url: str, slug: str, shown: Protocol, texts: tuple[tuple[str, str], ...], *, state: str) -> None:
-    """Publish a study with twelve booklets of the same texts."""
+def publish(
+    url: str,
+    slug: str,
+    shown: Protocol,
+    texts: tuple[tuple[str, str], ...],
+    *,
+    state: str,
+    fields: Sequence[Mapping[str, str]] = (),
+    check: bool = False,
+) -> None:
+    """Publish a study with twelve booklets of the same texts, of which the last one may be a check."""
     now = datetime.now(UTC)
-    items = [NewItem(f"{slug}-{n}", prompt, text) for n, (prompt, text) in enumerate(texts)]
+    items = [
+        NewItem(
+            f"{slug}-{n}",
+            prompt,
+            text,
+            is_check=check and n == len(texts) - 1,
+            fields=fields[n] if fields else {},
+        )
+        for n, (prompt, text) in enumerate(texts)
+    ]
+    checks = [NewCheck(items[-1].id, ((shown.dimensions[0].name, 1.0, 2.0),))] if check else []
     ids = [item.id for item in items]
     starts = range(0, len(ids), shown.n_texts)
     trials = tuple(NewTrial(tuple(ids[start : start + shown.n_texts])) for start in starts)
     booklets = [NewBooklet(f"{slug}-{n}", trials) for n in range(12)]
     study = PublishedStudy(0, slug, slug, State.PUBLISHED, shown, "hash", "commitment", now)
     with disposing(create_rating(url)) as engine, writing(engine) as session:
-        insert_study(session, study, items=items, booklets=booklets)
+        insert_study(session, study, items=items, booklets=booklets, checks=checks)
         for move in {"open": ("open",), "closed": ("open", "closed"), "published": ()}[state]:
             move_study(session, slug, State(move), at=now)
 

@@ -16,6 +16,7 @@ from rater.study.protocol import Protocol
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import desk_screenshots  # type: ignore[import-not-found]
 from screenshots import served, walk  # type: ignore[import-not-found]
 
 pytestmark = pytest.mark.browser
@@ -23,6 +24,12 @@ pytestmark = pytest.mark.browser
 OPTIONS = {"resultTypes": ["violations"], "rules": {"color-contrast-enhanced": {"enabled": True}}}
 COLOURS = {**OPTIONS, "runOnly": ["color-contrast", "color-contrast-enhanced"]}
 N_PAGES = 22
+N_DESK_PAGES = 11
+WRAPPED_BUTTONS = """[...document.querySelectorAll(".button")].filter((button) => {
+  const range = document.createRange();
+  range.selectNodeContents(button);
+  return new Set([...range.getClientRects()].map((each) => Math.round(each.top))).size > 1;
+}).map((button) => button.textContent.trim())"""
 
 
 @pytest.fixture
@@ -57,6 +64,60 @@ def test_axe_finds_nothing_on_any_page_in_either_theme_and_none_is_too_wide(
     assert len(seen) == N_PAGES
     assert wide == []
     assert found == []
+
+
+@pytest.mark.slow
+def test_axe_finds_nothing_on_any_page_of_the_desk_and_nothing_is_too_wide(
+    chromium_window: Callable[..., Any],
+) -> None:
+    found, wide, wrapped, seen = [], [], [], set()
+    with desk_screenshots.served() as (address, cookie):
+        for width in (390, 1280):
+            with chromium_window(
+                reduced_motion="reduce", viewport={"width": width, "height": 844}
+            ) as context:
+                context.add_cookies([{"name": "rater-desk", "value": cookie, "url": f"{address}/desk"}])
+                page = context.new_page()
+                for name in desk_screenshots.walk(page, address):
+                    page.wait_for_load_state()
+                    seen.add(name)
+                    if page.evaluate("document.documentElement.scrollWidth") > width:
+                        wide.append((name, width))
+                    scrolling = page.locator(".scrolls").evaluate_all(
+                        "all => all.some(each => each.scrollWidth > each.clientWidth)"
+                    )
+                    if width == 1280 and scrolling:
+                        wide.append((f"a table of {name}", width))
+                    wrapped += [(name, width, words) for words in page.evaluate(WRAPPED_BUTTONS)]
+                    page.emulate_media(color_scheme="light")
+                    found += violations(page)
+                    page.emulate_media(color_scheme="dark")
+                    found += violations(page, COLOURS)
+
+    assert len(seen) == N_DESK_PAGES
+    assert wide == []
+    assert wrapped == []
+    assert found == []
+
+
+def test_the_link_that_frees_a_place_is_in_sight_without_scrolling_sideways(
+    chromium_window: Callable[..., Any],
+) -> None:
+    with (
+        desk_screenshots.served() as (address, cookie),
+        chromium_window(viewport={"width": 390, "height": 844}) as context,
+    ):
+        context.add_cookies([{"name": "rater-desk", "value": cookie, "url": f"{address}/desk"}])
+        page = context.new_page()
+        page.goto(f"{address}/desk/studies/{desk_screenshots.SLUG}/participants")
+        link = page.get_by_role("link", name="Free this place").first
+        link.scroll_into_view_if_needed()
+        place = link.bounding_box()
+        scrolled = page.locator(".scrolls").evaluate("each => each.scrollLeft")
+
+    assert place is not None
+    assert 0 <= place["x"] <= 390 - place["width"]
+    assert scrolled == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

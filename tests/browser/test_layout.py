@@ -12,10 +12,11 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from rater.store.rating.publication import NewTrial
 from rater.study.dimension import Dimension
+from rater.study.fields import ShownField
 from rater.study.logo import Logo
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
-from rater.study.scales import Likert, Number, Pairwise, Slider
+from rater.study.scales import Likert, Number, Pairwise, Ranking, Slider
 from rater.study.visit import BlindingQuestion
 
 pytestmark = pytest.mark.browser
@@ -39,13 +40,13 @@ SHORT = ("Rain", " falls.")
 def start(address: str, publish_study: Callable[..., str], protocol: Protocol) -> Start:
     """A function that publishes a study of these scales and texts, and returns its address."""
 
-    def publish(*scales: Any, texts: Any, trials: Any = None, **changed: Any) -> str:
+    def publish(*scales: Any, texts: Any, trials: Any = None, fields: Any = (), **changed: Any) -> str:
         dimensions = tuple(
             Dimension(name=f"d{n}", question=f"Question {n}?", scale=scale)
             for n, scale in enumerate(scales or (Likert(low="low", high="high"),), start=1)
         )
         shown = protocol.model_copy(update={"dimensions": dimensions, **changed})
-        slug = publish_study(slug="laid", name="laid", shown=shown, texts=texts, trials=trials)
+        slug = publish_study(slug="laid", name="laid", shown=shown, texts=texts, trials=trials, fields=fields)
         return f"{address}/s/{slug}"
 
     return publish
@@ -346,3 +347,44 @@ def test_a_logo_moves_nothing_when_it_arrives_and_the_answers_stay_in_the_window
         assert box(page.locator("img.logo"))["width"] <= window["viewport"]["width"]
         assert before["y"] + before["height"] <= window["viewport"]["height"]
         assert page.evaluate("document.documentElement.scrollWidth") == window["viewport"]["width"]
+
+
+@pytest.mark.parametrize("n_texts", [1, 2, 3])
+def test_fields_and_references_of_any_length_leave_the_question_where_it_is(
+    browse: Browse, start: Start, n_texts: int
+) -> None:
+    shown_fields = (
+        ShownField(name="task", label="The task:"),
+        ShownField(name="reference", label="Compare with this text:", is_text=True),
+    )
+    fields = [
+        {"task": "Write.", "reference": " it rained."},
+        {"task": "Write a letter. " * 12, "reference": " it rained."},
+        {"task": "Write.", "reference": " it rained, and the river rose again." * 30},
+    ]
+    trials = tuple(
+        NewTrial(tuple(f"laid-{n_texts * trial + place}" for place in range(n_texts))) for trial in range(3)
+    )
+    study = start(
+        {1: Likert(low="low", high="high"), 2: Pairwise(), 3: Ranking(texts=3, top="best", bottom="worst")}[
+            n_texts
+        ],
+        texts=(SHORT,) * 3 * n_texts,
+        trials=trials,
+        fields=[each for each in fields for _ in range(n_texts)],
+        shown_fields=shown_fields,
+    )
+    with browse(**DESKTOP) as context:
+        page = context.new_page()
+        enter(page, study)
+        places = []
+        for position in (1, 2, 3):
+            at_trial(page, position)
+            places.append(box(page.locator(".question").first))
+            for number, row in enumerate(page.locator(".question").all()[: max(1, n_texts - 1)]):
+                row.locator(".point").nth(number).click()
+            page.get_by_role("button", name="Next").click()
+
+        assert places[1] == places[0]
+        assert places[2] == places[0]
+        assert places[0]["y"] + places[0]["height"] <= 800

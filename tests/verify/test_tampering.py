@@ -141,7 +141,7 @@ RATING: dict[str, tuple[tuple[str, ...], set[str]]] = {
         {"booklets", "assignment"},
     ),
     "an empty booklet": (
-        ("INSERT INTO booklet SELECT 'new', study_id, 0, 0, 0 FROM booklet LIMIT 1",),
+        ("INSERT INTO booklet SELECT 'new', study_id, 0, 0, 0, 0 FROM booklet LIMIT 1",),
         {"booklets"},
     ),
     "a booklet without its trials": (

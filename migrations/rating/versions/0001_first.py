@@ -92,6 +92,12 @@ def upgrade() -> None:
             nullable=False,
             comment="Lines of the booklet's longest text on a phone.",
         ),
+        sa.Column(
+            "n_shared_lines",
+            sa.Integer(),
+            nullable=False,
+            comment="Most lines above several texts on a wide page: fields, reference and conversation.",
+        ),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("booklet_refers_to_study_by_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("booklet_key")),
     )

@@ -5,9 +5,9 @@ has the rows can recompute it:
 
 - study: ``["<name>","<slug>","<study hash>","<commitment>","<time of publication>"]``;
 - items: ``["<item id>","<prompt>","<text>","<fields>",is_check]``, sorted by item id;
-- booklets: ``["<booklet id>",n_trials,n_lines,n_narrow_lines,[position,"<dimension>",is_repeat,<texts>],…]``
-  in the order of the trials, sorted by booklet id; a booklet without trials is a line too; the texts of a
-  trial are ``[[place,"<item id>",is_repeat],…]`` in the order of their places;
+- booklets: ``["<booklet id>",n_trials,n_lines,n_narrow_lines,n_shared_lines,<trials>]``, sorted by booklet
+  id; trials are ``[position,"<dimension>",is_repeat,<texts>],…`` in their order; a booklet without trials is
+  a line too; the texts of a trial are ``[[place,"<item id>",is_repeat],…]`` in the order of their places;
 - checks: ``["<item id>","<dimension>",lowest,highest]``, sorted by item id and dimension.
 
 Values are those of the table's columns, in their order, so that a new column is digested too. Times are ISO

@@ -17,7 +17,7 @@ from rater.store.rating.schema import (
     TrialRow,
     TrialTextRow,
 )
-from rater.study.fields import Fields, read_fields
+from rater.study.fields import PROMPT, Fields, read_fields
 from rater.study.questionnaire import Given, read_given
 from rater.study.visit import FreedReason, GuessChoice, LeavingReason
 
@@ -32,6 +32,8 @@ class AskedText:
     position: int
     prompt: str
     text: str
+    fields: Fields
+    """Those of the prompt, and the prompt itself."""
 
 
 def read_asked(session: Session, booklet_id: str, n_texts: int) -> list[AskedText]:
@@ -40,14 +42,18 @@ def read_asked(session: Session, booklet_id: str, n_texts: int) -> list[AskedTex
     No attention check and no repeat is among them. Costs one query.
     """
     rows = session.execute(
-        select(TrialRow.position, Item.prompt, Item.text)
+        select(TrialRow.position, Item.prompt, Item.text, Item.fields)
         .join(TrialTextRow, _is_first_text_of_trial())
         .join(Item, Item.id == TrialTextRow.item_id)
         .where(TrialRow.booklet_id == booklet_id, ~Item.is_check, ~TrialRow.is_repeat)
         .order_by(TrialRow.position)
     ).all()
     n = min(n_texts, len(rows))
-    return [AskedText(*rows[(2 * place + 1) * len(rows) // (2 * n)]) for place in range(n)]
+    chosen = [rows[(2 * place + 1) * len(rows) // (2 * n)] for place in range(n)]
+    return [
+        AskedText(row.position, row.prompt, row.text, {PROMPT: row.prompt, **read_fields(row.fields)})
+        for row in chosen
+    ]
 
 
 def read_only_dimension(session: Session, booklet_id: str) -> str | None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from rater.store.rating.frame import has_not_withdrawn
 from rater.store.rating.schema import Answer, Item, Rater, TrialTextRow
+from rater.study.fields import Fields, read_fields
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class CommentedItem:
     """A text with the comments on it."""
 
     prompt: str
+    fields: Fields
+    """The fields of the prompt, by name."""
     text: str
     n_raters: int
     """Raters who rated it."""
@@ -58,13 +61,21 @@ def read_items_with_comments(
     ids = [row.id for row in rows]
     n_raters, comments = _count_raters(session, ids), _read_comments(session, ids)
     return [
-        CommentedItem(row.prompt, row.text, n_raters.get(row.id, 0), tuple(comments.get(row.id, ())))
+        CommentedItem(
+            prompt=row.prompt,
+            fields=read_fields(row.fields),
+            text=row.text,
+            n_raters=n_raters.get(row.id, 0),
+            comments=tuple(comments.get(row.id, ())),
+        )
         for row in rows
     ]
 
 
-def _items(study_id: int, *, with_comments: bool) -> Select[str, str, str]:
-    query = select(Item.id, Item.prompt, Item.text).where(Item.study_id == study_id, ~Item.is_check)
+def _items(study_id: int, *, with_comments: bool) -> Select[str, str, str, str]:
+    query = select(Item.id, Item.prompt, Item.fields, Item.text).where(
+        Item.study_id == study_id, ~Item.is_check
+    )
     if not with_comments:
         return query
     commented = (

@@ -12,7 +12,7 @@ from sqlalchemy import and_, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError, nearest
-from rater.rendering.shown import room_text
+from rater.rendering.shown import room_text, shared_context
 from rater.store.rating.schema import AttentionCheckRow, Booklet, Item, StudyRow, TrialRow, TrialTextRow
 from rater.store.rating.studies import PublishedStudy
 from rater.study.fields import Fields, read_fields, write_fields
@@ -117,8 +117,8 @@ def insert_study(
     session.flush()
     study_id = session.scalars(select(StudyRow.id).where(StudyRow.name == study.name)).one()
     _insert(session, Item, [_item_row(item, study_id) for item in items])
-    texts = {item.id: whole_text(study.protocol, item.prompt, item.text, item.fields) for item in items}
-    _insert(session, Booklet, [_booklet_row(booklet, study_id, texts) for booklet in booklets])
+    lines = {item.id: text_lines(study.protocol, item.prompt, item.text, item.fields) for item in items}
+    _insert(session, Booklet, [_booklet_row(booklet, study_id, lines) for booklet in booklets])
     _insert(session, TrialRow, [row for booklet in booklets for row in _trial_rows(booklet)])
     _insert(session, TrialTextRow, [row for booklet in booklets for row in _text_rows(booklet)])
     _insert(session, AttentionCheckRow, [row for check in checks for row in _check_rows(check)])
@@ -131,8 +131,8 @@ def add_booklets(
     rows = session.execute(
         select(Item.id, Item.prompt, Item.text, Item.fields).where(Item.study_id == study_id)
     )
-    texts = {row.id: whole_text(protocol, row.prompt, row.text, read_fields(row.fields)) for row in rows}
-    _insert(session, Booklet, [_booklet_row(booklet, study_id, texts) for booklet in booklets])
+    lines = {row.id: text_lines(protocol, row.prompt, row.text, read_fields(row.fields)) for row in rows}
+    _insert(session, Booklet, [_booklet_row(booklet, study_id, lines) for booklet in booklets])
     _insert(session, TrialRow, [row for booklet in booklets for row in _trial_rows(booklet)])
     _insert(session, TrialTextRow, [row for booklet in booklets for row in _text_rows(booklet)])
 
@@ -153,30 +153,43 @@ def _item_row(item: NewItem, study_id: int) -> dict[str, object]:
     }
 
 
-def whole_text(protocol: Protocol, prompt: str, text: str, fields: Fields) -> str:
-    """Return all that a page shows of a text: the fields that raters see, a line each, and the text.
+@dataclass(frozen=True)
+class TextLines:
+    """Estimated lines of a text on a page, with all that is shown in one area with it."""
 
-    A text to compare with is left out where trials show several texts: it is above them, in a row of its own.
-    """
+    wide: int
+    narrow: int
+    """On a phone."""
+    shared: int
+    """On a wide page, what is above several texts; 0 for one text, which has it in its own area."""
+
+
+def text_lines(protocol: Protocol, prompt: str, text: str, fields: Fields) -> TextLines:
+    """Estimate the lines of a text, and of the fields, the reference and the conversation above it."""
     shown = "".join(
         f"{each.label}\n{prompt}{fields[each.name]}\n\n"
         if each.is_text
         else f"{each.label} {fields[each.name]}\n"
         for each in protocol.shown_fields
-        if not each.is_text or protocol.n_texts == 1
     )
-    return shown + room_text(protocol, prompt, text)
+    own = room_text(protocol, prompt, text)
+    if protocol.n_texts == 1:
+        return TextLines(*count_lines(shown + own, n_texts=1), shared=0)
+    context = shared_context(protocol, prompt)
+    return TextLines(
+        *count_lines(own, n_texts=protocol.n_texts), shared=count_lines(shown + context, n_texts=1)[0]
+    )
 
 
-def _booklet_row(booklet: NewBooklet, study_id: int, texts: Mapping[str, str]) -> dict[str, object]:
-    n_texts = max((len(trial.item_ids) for trial in booklet.trials), default=1)
-    lines = [count_lines(texts[item_id], n_texts=n_texts) for item_id in booklet.item_ids]
+def _booklet_row(booklet: NewBooklet, study_id: int, lines: Mapping[str, TextLines]) -> dict[str, object]:
+    shown = [lines[item_id] for item_id in booklet.item_ids]
     return {
         "id": booklet.id,
         "study_id": study_id,
         "n_trials": len(booklet.trials),
-        "n_lines": max((wide for wide, _ in lines), default=0),
-        "n_narrow_lines": max((narrow for _, narrow in lines), default=0),
+        "n_lines": max((each.wide for each in shown), default=0),
+        "n_narrow_lines": max((each.narrow for each in shown), default=0),
+        "n_shared_lines": max((each.shared for each in shown), default=0),
     }
 
 

@@ -140,6 +140,9 @@ class Booklet(RatingBase):
         "Lines of the booklet's longest text on a wide page; the page reserves room for it.", seen_by="rater"
     )
     n_narrow_lines: Mapped[int] = column("Lines of the booklet's longest text on a phone.", seen_by="rater")
+    n_shared_lines: Mapped[int] = column(
+        "Most lines above several texts on a wide page: fields, reference and conversation.", seen_by="rater"
+    )
 
 
 class TrialRow(RatingBase):

@@ -28,6 +28,7 @@ SITTING_COLUMNS = (
     Booklet.n_trials,
     Booklet.n_lines,
     Booklet.n_narrow_lines,
+    Booklet.n_shared_lines,
     select(func.coalesce(func.max(Answer.position), 0)).where(_MINE).scalar_subquery(),
     func.coalesce(_LAST_AT, Rater.consented_at),
     Rater.screened_at.is_not(None),
@@ -64,6 +65,8 @@ class RaterSession:
     """Lines of the booklet's longest text on a wide page."""
     n_narrow_lines: int
     """The same on a phone."""
+    n_shared_lines: int
+    """Most lines above several texts on a wide page."""
     n_answered: int
     last_seen_at: datetime
     """When they last answered; before the first answer, when they consented."""

@@ -41,8 +41,8 @@ class ParticipantLine:
 
     name: str
     """The ID of the recruitment site or the label of the personal link, if it may be shown; else an id."""
-    session: str
-    """The other identifiers of the link."""
+    session: tuple[str, ...]
+    """The other identifiers of the link, with their names."""
     status: str
     reason: str
     code: str
@@ -183,11 +183,12 @@ def free(name: str, rater_id: str) -> AnyResponse:
 
 def _line(study: PublishedStudy, each: Participant) -> ParticipantLine:
     can_be_freed = each.status.may_continue and study.state.takes_raters and rights().may_change
-    session = " · ".join(f"{name} {value}" for name, value in each.other_identifiers.items())
     name = each.participant_id or each.label or each.rater_id[:_ID_CHARACTERS]
     return ParticipantLine(
         name=sanitize_for_display(name),
-        session=sanitize_for_display(session),
+        session=tuple(
+            sanitize_for_display(f"{name} {value}") for name, value in each.other_identifiers.items()
+        ),
         status=each.status.value,
         reason=describe_reason(each),
         code=each.code or "–",

@@ -21,8 +21,10 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 
 @dataclass(frozen=True)
 class TextLine:
-    """A text, the number of its raters and the comments on it."""
+    """A text with the fields of its prompt, the number of its raters and the comments on it."""
 
+    fields: tuple[tuple[str, str], ...]
+    """The fields of its prompt: name and value."""
     text: str
     direction: Direction
     raters: str
@@ -104,6 +106,7 @@ def _line(item: CommentedItem, protocol: Protocol) -> TextLine:
     )
     names_dimension = len(protocol.dimensions) > 1
     return TextLine(
+        fields=tuple(item.fields.items()),
         text=text,
         direction=direction_of((text,)),
         raters=f"{item.n_raters} rater{'s' * (item.n_raters != 1)}",

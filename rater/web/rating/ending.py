@@ -23,7 +23,7 @@ from rater.web.rating import flow, forms, notices
 from rater.web.rating.flow import Place, Visit, blueprint, move_on, read_visit
 from rater.web.rating.page import Page, WayOut, frame_of, own_words, render, way_out
 from rater.web.rating.practice import name_answer, practised_as
-from rater.web.rating.questions import AnswerKeys, OneOfField, OptionField
+from rater.web.rating.questions import AnswerKeys, OneOfField, OptionField, ShownValue, shown_fields
 from rater.web.rating.shown_text import TextField
 from rater.web.settings import running
 
@@ -60,6 +60,8 @@ class GuessField(OneOfField):
     """The blinding question about one text, or about all."""
 
     text: TextField | None
+    shown_fields: tuple[ShownValue, ...] = ()
+    """The fields of the text that raters see."""
 
 
 @dataclass(frozen=True)
@@ -145,9 +147,7 @@ def guess_fields(
     sent: dict[int, GuessChoice] | None,
 ) -> tuple[GuessField, ...]:
     """Ask about each of some texts or, where there are none, about all at once."""
-    texts: dict[int, TextField | None] = {
-        each.position: TextField.of("", each.prompt, each.text, protocol) for each in asked
-    }
+    texts: dict[int, AskedText | None] = {each.position: each for each in asked}
     return tuple(
         GuessField(
             id=f"guess-{position}",
@@ -155,7 +155,8 @@ def guess_fields(
             question=blinding.question,
             options=_options(blinding, sent.get(position) if sent else None),
             is_missing=sent is not None and position not in sent,
-            text=text,
+            text=TextField.of("", text.prompt, text.text, protocol) if text else None,
+            shown_fields=shown_fields(protocol, text.fields) if text else (),
         )
         for position, text in (texts or {0: None}).items()
     )

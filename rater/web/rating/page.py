@@ -158,6 +158,8 @@ class ErrorPage(Page):
 
     paragraphs: tuple[str, ...]
     reference: str | None
+    studies_url: str = ""
+    """The list of studies, for users of the desk; empty for raters."""
 
 
 def render(page: Page) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Literal
 
-from rater.store.rating.publication import count_lines, whole_text
+from rater.store.rating.publication import text_lines
 from rater.store.rating.sessions import RaterSession
 from rater.study.dimension import MAX_ANSWER_COMMENT, Dimension
 from rater.study.fields import PROMPT, Fields
@@ -50,11 +50,13 @@ class Room:
     wide: int
     narrow: int
     """On a phone."""
+    shared: int = 0
+    """On a wide page, above several texts."""
 
     @property
     def is_large(self) -> bool:
         """True if the text needs much of a wide window."""
-        return self.wide > _MANY_LINES
+        return self.wide + self.shared > _MANY_LINES
 
 
 @dataclass(frozen=True)
@@ -205,16 +207,15 @@ def shown_fields(protocol: Protocol, fields: Fields) -> tuple[ShownValue, ...]:
 def room_for(protocol: Protocol, rater_session: RaterSession) -> Room:
     """Return one room for the texts of a booklet and of practice, so that the scale stays where it is."""
     lines = [
-        count_lines(
-            whole_text(protocol, practice.prompt, text, practice.fields),
-            n_texts=len(practice.texts),
-        )
+        text_lines(protocol, practice.prompt, text, practice.fields)
         for practice in protocol.practice
         for text in practice.texts
     ]
-    wide = max(rater_session.n_lines, *(each for each, _ in lines), 1)
-    narrow = max(rater_session.n_narrow_lines, *(each for _, each in lines), 1)
-    return Room(wide, narrow)
+    return Room(
+        wide=max(rater_session.n_lines, *(each.wide for each in lines), 1),
+        narrow=max(rater_session.n_narrow_lines, *(each.narrow for each in lines), 1),
+        shared=max(rater_session.n_shared_lines, *(each.shared for each in lines), 0),
+    )
 
 
 def question_fields(

@@ -171,7 +171,7 @@ function isForTheFocused({ target, key }) {
 function scrollsText({ key, shiftKey, target }) {
   const isPage = ["PageUp", "PageDown"].includes(key) && !target.matches("textarea");
   const isSpace = key === " " && !target.matches(TAKING_SPACE);
-  const isLine = ["ArrowUp", "ArrowDown"].includes(key) && !target.matches("textarea, input, .text, .context");
+  const isLine = ["ArrowUp", "ArrowDown"].includes(key) && !target.matches("textarea, input, .text, .context, .reference");
   if (!isPage && !isSpace && !isLine) return false;
   const isUp = ["PageUp", "ArrowUp"].includes(key) || (key === " " && shiftKey);
   const texts = [...document.querySelectorAll(".trial .text")];

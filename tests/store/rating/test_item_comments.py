@@ -62,4 +62,10 @@ def test_the_last_version_of_a_comment_counts_and_an_answer_is_not_read(
     found = [item.comments for item in read(rating, watched, with_comments=True) if item.comments]
 
     assert found == [(ItemComment("happiness", "last"),)]
-    assert {field.name for field in fields(CommentedItem)} == {"prompt", "text", "n_raters", "comments"}
+    assert {field.name for field in fields(CommentedItem)} == {
+        "prompt",
+        "fields",
+        "text",
+        "n_raters",
+        "comments",
+    }

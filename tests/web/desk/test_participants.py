@@ -243,7 +243,7 @@ def test_a_place_is_freed_after_confirmation_and_only_while_it_is_held(walk: Wal
     walk.begin(1)
     walk.finish(2)
     page = soup(walk.ada.get(PAGE))
-    (link,) = page.select("td a")
+    (link,) = page.select("tbody a")
     confirmation = soup(walk.ada.get(str(link["href"])))
 
     assert "they may finish as surplus" in confirmation.get_text()

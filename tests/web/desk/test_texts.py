@@ -119,3 +119,14 @@ def test_a_long_list_has_pages(
     assert f"Page {number} of 3, 3 texts" in words(found, "nav.actions span")
     assert ("Previous" in words(found, "nav.actions a")) == (number > 1)
     assert ("Next" in words(found, "nav.actions a")) == (number < 3)
+
+
+def test_a_text_is_listed_with_the_fields_of_its_prompt(
+    ada: FlaskClient, publish_study: Callable[..., str]
+) -> None:
+    publish_study(slug="with-fields", name="fields", fields={"concept": "dogs & <cats>", "task": "Write."})
+
+    found = soup(ada.get("/desk/studies/fields/texts"))
+
+    assert words(found, ".item-list dt") == ["concept", "task"] * 3
+    assert words(found, ".item-list dd")[:2] == ["dogs & <cats>", "Write."]

@@ -7,6 +7,7 @@ import pytest
 from rater.store.engine import writing
 from rater.store.rating.publication import NewTrial
 from rater.store.rating.studies import move_study
+from rater.study.fields import ShownField
 from rater.study.protocol import Protocol
 from rater.study.state import State
 
@@ -45,6 +46,30 @@ def test_answers_can_be_changed_until_the_blinding_question_is_opened(person: An
     form = {"submission_id": "0123456789abcdef", "answer.happiness": "1"}
     person.client.post("/s/end/trial/2", data=form)
     assert rows("SELECT revision, value FROM answer WHERE position = 2") == [(1, 2.0), (2, 5.0)]
+
+
+def test_the_blinding_question_shows_the_fields_that_raters_saw_with_the_text(
+    visitor: Visit, publish_study: Publish, ending: Protocol
+) -> None:
+    shown_fields = (
+        ShownField(name="task", label="The task:"),
+        ShownField(name="reference", label="Compare with:", is_text=True),
+    )
+    shown = ending.model_copy(update={"shown_fields": shown_fields})
+    fields = {"task": "Write <b>one</b> line.", "reference": " it rained.", "secret": "not shown"}
+    person = visitor(publish_study(slug="guess", name="guess", shown=shown, fields=fields))
+    person.open().follow().press("agree").press()
+    for _ in range(3):
+        person.press(**{"answer.happiness": "2"})
+    person.press()
+
+    assert person.at == "/guesses"
+    asked = person.soup.select(".excerpt")
+    assert len(asked) == 2
+    for each in asked:
+        assert each.select_one(".fields").get_text(" ", strip=True) == "The task: Write <b>one</b> line."
+        assert each.select_one(".reference-text").get_text() == " it rained."
+        assert "not shown" not in each.get_text()
 
 
 def test_the_blinding_question_is_about_texts_and_never_about_a_repeat(person: Any, rows: Rows) -> None:
