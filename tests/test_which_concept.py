@@ -1,17 +1,20 @@
 """The study of choices among concepts, smaller, is generated, rehearsed and analysed."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from rater.analysis.choices import LabelChoices
 from rater.analysis.results import Estimate, Result
+from rater.report.console.analysis import Screen
 from rater.study.design import Plan
 from rater.study.load import load_study
 from rater.study.study import Study
 from rater.study.study_checks import remarks
 from rater.workspace import Workspace
 from rater.workspace.study_analysis import StudyAnalysis
+from tests.report.console.printed import shown
 
 FILE = Path(__file__).resolve().parent.parent / "experiments" / "which_concept.py"
 
@@ -72,6 +75,19 @@ def test_bots_that_perceive_the_concept_are_detected(generated: tuple[Workspace,
     assert strong.proportion.interval is not None
     assert strong.proportion.interval.low > 0.25
     assert "“strong” was recognised more often than “random”" in analysis.headline
+
+
+@pytest.mark.model
+def test_the_terminal_names_each_test_next_to_the_long_name_of_the_score(
+    generated: tuple[Workspace, str],
+) -> None:
+    workspace, name = generated
+
+    analysis = workspace.rehearse(name, effect=0.6, seed=1).analysis
+
+    text = shown(analysis, Screen("What are these texts about?", 8, 8))
+    assert re.search(r"^ +score +estimate +95% CI +test +statistic +p$", text, re.MULTILINE)
+    assert len(re.findall(r"crossed", text.split("first row is the primary test")[1])) >= 2
 
 
 @pytest.mark.model

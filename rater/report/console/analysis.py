@@ -264,7 +264,7 @@ def _share(arm: ArmSummary, point: int) -> float:
 
 def _tests_table(results: Sequence[Result], alpha: float, unit: str) -> Table:
     table = _table()
-    table.add_column("score", no_wrap=True)
+    table.add_column("score")
     table.add_column("estimate", justify="right", no_wrap=True)
     table.add_column(level(alpha), no_wrap=True)
     table.add_column("test")
