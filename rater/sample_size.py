@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 
 from rater.analysis.answer_kinds.kind import kind_of
-from rater.analysis.answer_scale import ends_of
 from rater.analysis.concept_power import (
     MIN_SIMULATIONS,
     AssumedConcepts,
@@ -19,11 +18,19 @@ from rater.analysis.concept_power import (
     estimate_concept_power,
     plan_concepts,
 )
+from rater.analysis.difference_units import DifferenceUnit
 from rater.analysis.joint_verdict import is_within_margin
 from rater.analysis.pilot import Pilot, assume
 from rater.analysis.plan import plan_analysis
 from rater.analysis.sequential import level_at_the_end
-from rater.analysis.simulate import ModelSDs, Trials, difference_of, logits_of, net_superiority_of
+from rater.analysis.simulate import (
+    AnswerModel,
+    ModelSDs,
+    Trials,
+    difference_of,
+    logits_of,
+    net_superiority_of,
+)
 from rater.analysis.simulated_power import Assumed, Power, estimate_power
 from rater.errors import StudyError
 from rater.publish.booklets import assign_booklets
@@ -36,7 +43,6 @@ from rater.study.study import Study
 
 # The conventional targets of power (Cohen 1988, Statistical Power Analysis for the Behavioral Sciences).
 TARGETS = (0.8, 0.9)
-PERCENTAGE_POINTS, ODD_TEXTS_FOUND = "percentage points", "of odd texts found"
 # Sizes to compare, as multiples of the planned one.
 _RATERS = (0.5, 1, 2, 4)
 _PROMPTS = (0.5, 1, 2, 3)
@@ -81,8 +87,10 @@ class PowerPlan:
     sizes: list[Size]
     cheapest: dict[float, Size | None]
     """For each target power, the size that reaches it for the fewest rater-minutes."""
-    unit: str
+    unit: DifferenceUnit
     """The unit of differences; see `unit_of`."""
+    model: AnswerModel
+    """The response model assumed, or estimated from the pilot."""
     spread: ModelSDs
     """The variance components assumed, or estimated from the pilot."""
     last_look: float | None
@@ -109,20 +117,18 @@ def default_points(study: Study) -> float:
     Choices run from −1 (always the other) to 1, so theirs is 0.25.
     """
     judged = study.simulated_as(study.primary)
-    low, high = (-1.0, 1.0) if kind_of(judged).is_preference else ends_of(judged)
-    return (high - low) / 8
+    return kind_of(judged).span(judged) / 8
 
 
 def is_of_shares(study: Study) -> bool:
     """Return whether the primary difference is one of shares: of a choice between texts, or among labels."""
-    return study.is_pairwise or study.simulated_as(study.primary).scale.chance is not None
+    return kind_of(study.simulated_as(study.primary)).is_of_shares
 
 
-def unit_of(study: Study) -> str:
+def unit_of(study: Study) -> DifferenceUnit:
     """Return the unit in which differences are printed; shares, from −1 to 1, are so in percentage points."""
-    if study.has_odd_text:
-        return ODD_TEXTS_FOUND
-    return PERCENTAGE_POINTS if is_of_shares(study) else study.primary_dimension.scale.scored.answer_unit
+    primary = study.primary_dimension
+    return kind_of(primary).name_unit(primary)
 
 
 def as_net_superiority(
@@ -207,6 +213,7 @@ def plan_power(
             for target in TARGETS
         },
         unit=unit_of(study),
+        model=planner.assumed.scale,
         spread=planner.assumed.spread,
         last_look=planner.level if planner.level != study.analysis.alpha else None,
         assumptions=assumed,
@@ -419,8 +426,9 @@ def plan_concept_power(
     if given.drop_out:
         msg = f"drop_out is {given.drop_out:g}; the power over concepts is that of complete studies: 0"
         raise StudyError(msg)
-    if study.has_odd_text:
-        msg = "dimensions are OddOneOut(…); the power over concepts is not simulated for odd texts"
+    why_not = assume(study.simulated_as(study.primary)).why_not_over_concepts
+    if why_not:
+        msg = f"the power over concepts is not simulated, because {why_not}"
         raise StudyError(msg)
     assumed, effect = _assume_concepts(study, points, given.pilot)
     rng = np.random.default_rng(seed)
@@ -445,14 +453,16 @@ def bound_concept_power(
 ) -> PowerBounds | None:
     """Estimate the power of a study over raters, prompts and concepts, with the sizes of its own booklets.
 
-    None where the claim is not over concepts, the test is not on cell scores, or raters find odd texts. For a
+    None where the claim is not over concepts, or the test is not one that can be simulated so. For a
     claim over raters and concepts alone, prompts are taken as nested in the concepts, which is conservative.
     Costs twice ``n_simulations`` studies, in closed form.
 
     Raises:
         StudyError: If the difference is too large for the scale.
     """
-    if not study.analysis.is_over_concepts or study.planned_test != "cell_scores" or study.has_odd_text:
+    if not study.analysis.is_over_concepts or study.planned_test != "cell_scores":
+        return None
+    if assume(study.simulated_as(study.primary)).why_not_over_concepts:
         return None
     assumed, effect = _assume_concepts(study, points, None)
     sizes = _concept_sizes(study)

@@ -116,6 +116,36 @@ def test_every_package_is_on_the_page_about_the_architecture() -> None:
     assert {path.parent.name for path in (ROOT / "rater").glob("*/__init__.py")} <= named
 
 
+# modules that name the class of a scale: the scales and what belongs to one of them, and makers of scales
+SCALE_MODULES = {
+    "analysis/answer_kinds/odd_one_out.py": "its kind",
+    "analysis/answer_kinds/orders.py": "its kind",
+    "analysis/answer_kinds/preferences.py": "its kind",
+    "analysis/answer_kinds/ratings.py": "its kind",
+    "analysis/choices.py": "statistics of choices among labels",
+    "analysis/external_labels.py": "tables of choices among labels",
+    "analysis/odd_one_out.py": "statistics of odd-one-out trials",
+    "cli/rate.py": "makes a scale from options",
+    "measure/judge.py": "makes the scale of a judge",
+    "study/scales.py": "the list of scales",
+    "study/targets.py": "targets of choices among labels",
+}
+
+
+def test_only_the_modules_of_a_kind_of_answer_name_the_class_of_a_scale() -> None:
+    scales = {"Numbers", "OddScore", "Preferences", "TargetScore", "TextScores"}
+    scales |= {"BestWorst", "Choose", "Likert", "Number", "OddOneOut", "Pairwise", "Ranking", "Slider"}
+    importing = {
+        name_of(module)
+        for module in MODULES
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rater.")
+        if scales & {each.name for each in node.names}
+    }
+
+    assert importing == set(SCALE_MODULES)
+
+
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 90
 

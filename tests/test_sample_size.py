@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rater.analysis.concept_power import ConceptStudySize
+from rater.analysis.difference_units import DifferenceUnit
 from rater.analysis.pilot import Pilot
 from rater.analysis.simulate import ModelSDs, evenly_cut
 from rater.errors import StudyError
@@ -239,7 +240,7 @@ def test_the_power_over_concepts_of_half_the_texts_lies_between_two_complete_stu
     assert bounds is not None
     assert (bounds.smaller.n_prompts, bounds.larger.n_prompts) == (2, 4)
     assert bounds.least.share < bounds.most.share
-    described = describe_power_bounds(bounds, 1.0, unit="scale points")
+    described = describe_power_bounds(bounds, 1.0, unit=DifferenceUnit("scale points"))
     assert f"is between {bounds.least.share:.0%} and {bounds.most.share:.0%} (" in described
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rater.analysis.answer_kinds.kind import kind_of
 from rater.analysis.joint_verdict import REFERENCE as JOINT_REFERENCE
 from rater.analysis.joint_verdict import describe_criterion
 from rater.analysis.moderators import METHOD as MODERATOR_METHOD
@@ -42,7 +43,7 @@ from rater.study.state import State
 from rater.study.study import Study
 
 _ASKING = {
-    "together": "all dimensions are asked about each text",
+    "together": "all dimensions are asked about each {trial}",
     "blocks": "dimensions are asked in counterbalanced blocks of one dimension each",
     "one_per_rater": "each rater is asked about one dimension",
 }
@@ -161,14 +162,9 @@ def _timing(registrable: Registrable) -> str:
 def _hypotheses(study: Study) -> Iterator[str]:
     first, second = study.contrast
     dimension = study.primary_dimension
-    verb = {"text": "rated", "pair": "preferred", "group": "ranked"}[study.trial_noun] + " differently"
-    if dimension.scale.chance is not None:
-        verb = "recognised differently often"
-    if dimension.scale.has_odd_text:
-        verb = "told apart more or less often than by guessing (1/3 of odd-one-out trials)"
     yield (
         f"Primary hypothesis: on {_named(dimension)}, texts of arm "
-        f"`{first}` and texts of arm `{second}` are {verb}. The claim is about "
+        f"`{first}` and texts of arm `{second}` are {kind_of(dimension).hypothesis}. The claim is about "
         f"{SCOPES[study.analysis.scope]}. The test is two-sided."
     )
     if study.analysis.sesoi is not None:
@@ -224,6 +220,7 @@ def _design(study: Study) -> Iterator[str]:
         "group": f"groups of {study.n_texts} texts "
         + ("of two arms, one of which has one text" if study.has_odd_text else "of different arms"),
     }[study.trial_noun]
+    trial = {"text": "text", "pair": "pair of texts", "group": "group of texts"}[study.trial_noun]
     extras = [
         f"{n} {noun}"
         for n, noun in (
@@ -242,7 +239,7 @@ def _design(study: Study) -> Iterator[str]:
     more = f", and in addition {' and '.join(extras)}" if extras else ""
     yield (
         f"Each rater sees {design.items_per_rater} {shows}{more}, {equally}. "
-        f"Booklets are randomised with a secret seed; {_ASKING[design.asking]}."
+        f"Booklets are randomised with a secret seed; {_ASKING[design.asking].format(trial=trial)}."
     )
     for composite in study.composites:
         yield (
@@ -403,32 +400,22 @@ def _eligible(study: Study) -> Iterator[str]:
 
 def _analysis(study: Study) -> Iterator[str]:
     plan = study.analysis
-    first, second = study.contrast
     unit = study.primary_dimension.scale.scored.answer_unit
     score = "net superiority" if plan.score == "net_superiority" else unit
     test, enter = _TESTS[plan.scope], _CELLS_ENTER
     if study.planned_test == "mixed_model":
         test, enter = _MIXED_MODEL, "All answers enter the test."
-    if study.has_odd_text:
-        yield (
-            f"Primary analysis: the proportion of odd texts found among texts of `{first}` and `{second}` on "
-            f"`{study.primary}`, tested against 1/3 by a crossed random-effects score test (Wilson interval "
-            "with the effective number of answers, t quantile with Satterthwaite degrees of freedom); "
-            f"two-sided alpha {plan.alpha:g}. Of repeated trials only the first answer enters. d' of the "
-            "triangle test is reported, with the ends of its interval transformed."
-        )
-        yield (
-            "Secondary, non-confirmatory analyses: the proportion by the arm of the odd text, and agreement "
-            "between raters. Exploratory analyses: the proportion by prompt and by rater."
-        )
-    else:
+    kind = kind_of(study.primary_dimension)
+    registered = kind.register(study.contrast, study.primary, plan.alpha)
+    yield from registered
+    if not registered:
         yield from _difference(study, score=score, test=test, enter=enter)
     if plan.interim_looks is None:
         yield "No interim analysis is planned: answers are not analysed by arm before data collection closes."
     else:
         yield f"Interim analyses: {describe_looks(plan.interim_looks, plan.alpha)}."
     doses = describe_doses(study)
-    if doses and not study.has_odd_text:
+    if doses and kind.has_doses:
         yield (
             f"Dose–response analysis: doses {doses}. A linear trend and a monotone trend (Abelson–Tukey "
             "contrast) over doses are tested; where the two contrasts nearly coincide, the linear trend "

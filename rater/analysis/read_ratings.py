@@ -14,9 +14,8 @@ from typing import IO
 
 import pandas as pd
 
+from rater.analysis.answer_kinds.kind import complete_table
 from rater.analysis.answer_values import EMPTY, AnswerRules, check_labels, parse_number
-from rater.analysis.external_labels import add_scores
-from rater.analysis.odd_trials import add_odd_trials
 from rater.analysis.tidy_frame import FLAGS, NUMBERS, TEXTS, TidyFrame
 from rater.errors import RaterError, TableError, listed, nearest
 from rater.name_lists import shell_argument
@@ -111,7 +110,7 @@ def read(  # noqa: PLR0913 (each argument is an option of the command, too)
     if items is not None:
         table = _add_items(table, load_table(items, dialect, encoding=encoding), columns.item or "item")
     wanted = columns.among(table.columns)
-    table = add_odd_trials(add_scores(table, wanted), wanted)
+    table = complete_table(table, wanted)
     _check_columns(table, wanted)
     named, codes = check_labels(labels) if labels else (), _codes(missing)
     rules = AnswerRules(decimal=table.decimal, labels=named, missing=codes)

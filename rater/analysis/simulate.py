@@ -14,7 +14,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,11 +52,6 @@ class ModelSDs:
         """The standard deviation of a text's level within one arm, over raters, prompts and items."""
         slopes = (self.rater_arm**2 + self.prompt_arm**2) / 4
         return math.sqrt(self.rater**2 + self.prompt**2 + self.item**2 + slopes)
-
-    @property
-    def of_sensitivity(self) -> float:
-        """The SD of the logarithm of d' over raters, prompts and texts, in odd-one-out trials."""
-        return math.sqrt(self.rater_arm**2 + self.prompt_arm**2 + self.item**2)
 
     @property
     def within_pair(self) -> float:
@@ -120,6 +115,9 @@ class AnswerModel(ABC):
 
     The methods are those of a number for one text, whose subclasses have ``answer`` and ``mean_answer``.
     """
+
+    why_not_over_concepts: ClassVar[str] = ""
+    """The reason why `draw_differences` draws nothing; empty if it does."""
 
     @property
     def n_shown(self) -> int:
@@ -192,6 +190,22 @@ class AnswerModel(ABC):
         """Return what a simulated rater answers to the texts shown, by their levels without noise."""
         perceived = levels[0] if len(levels) == 1 else levels[1] - levels[0]
         return float(self.answer(np.array([perceived + rng.logistic()]))[0])
+
+    def draw_slopes(self, effect: float, n: int, spread: ModelSDs, rng: np.random.Generator) -> Floats:
+        """Draw the effect on each of ``n`` prompts for simulated raters, in logits; (n,)."""
+        return effect + rng.normal(0, spread.prompt_arm, n)
+
+    def sd_of_slope(self, spread: ModelSDs) -> float:
+        """Return the SD of the effect over simulated raters, in logits."""
+        return spread.rater_arm
+
+    def describe_spread(self, spread: ModelSDs) -> str:
+        """Describe the standard deviations that a power simulation assumes."""
+        return (
+            "Simulation of the primary test with the study's booklets and these standard deviations in "
+            f"logits: raters {spread.rater:.1f}, prompts {spread.prompt:.1f}, texts {spread.item:.1f}, "
+            f"effect by rater {spread.rater_arm:.1f}, effect by prompt {spread.prompt_arm:.1f}."
+        )
 
     def difference(self, effect: float, spread: ModelSDs) -> float:
         """Return the expected difference on the scale for an effect in logits."""

@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from scipy import optimize, special
@@ -87,6 +88,8 @@ class TriangleAnswers(AnswerModel):
     log-normal with a median of 1. So without a difference all raters guess.
     """
 
+    why_not_over_concepts: ClassVar[str] = "raters look for odd texts"
+
     def answer(self, level: Floats) -> Floats:
         """Return whether the odd text is found at each d' without any noise but that of the texts.
 
@@ -133,7 +136,24 @@ class TriangleAnswers(AnswerModel):
 
     def difference(self, effect: float, spread: ModelSDs) -> float:
         """Return the expected proportion correct minus chance."""
-        return self.excess(effect, spread.of_sensitivity)
+        return self.excess(effect, sd_of_sensitivity(spread))
+
+    def draw_slopes(self, effect: float, n: int, spread: ModelSDs, rng: np.random.Generator) -> Floats:
+        """Draw d' of each prompt, which texts' own deviations would make smaller; (n,)."""
+        own = math.hypot(1, spread.item)
+        return effect * own * rng.lognormal(0, spread.prompt_arm, n)
+
+    def sd_of_slope(self, spread: ModelSDs) -> float:  # noqa: ARG002 (it is part of d')
+        """Return 0: raters who see no difference between the arms guess which text is odd."""
+        return 0.0
+
+    def describe_spread(self, spread: ModelSDs) -> str:
+        """Describe the standard deviations of the logarithm of d'."""
+        return (
+            "Simulation of the primary test with the study's booklets and these standard deviations of the "
+            f"logarithm of d': raters {spread.rater_arm:.1f}, prompts {spread.prompt_arm:.1f}, texts "
+            f"{spread.item:.1f}."
+        )
 
     def net_superiority(self, effect: float, spread: ModelSDs) -> float:
         """Return the same."""
@@ -160,6 +180,11 @@ class TriangleAnswers(AnswerModel):
         nodes, weights = special.roots_hermitenorm(_HERMITE_NODES)
         correct = proportion_correct(effect * np.exp(sd * nodes))
         return math.copysign(float(weights @ correct / weights.sum()) - CHANCE, effect)
+
+
+def sd_of_sensitivity(spread: ModelSDs) -> float:
+    """Return the SD of the logarithm of d' over raters, prompts and texts."""
+    return math.sqrt(spread.rater_arm**2 + spread.prompt_arm**2 + spread.item**2)
 
 
 def odd_one(strengths: Floats) -> int:

@@ -50,8 +50,5 @@ def print_trial(study: Study, console: Console | None = None) -> None:
         if number:
             console.print()
         show_question(console, dimension.filled(fields), None)
-        if dimension.scale.has_odd_text:
-            of = "Two of the texts are of one arm and one is of another; each is in each place as often."
-            console.print(Text(of, style="dim"))
-        elif not dimension.scale.is_ordered:
-            console.print(Text("Each rater sees the options in an order of their own.", style="dim"))
+        if dimension.scale.describe_order():
+            console.print(Text(dimension.scale.describe_order(), style="dim"))

@@ -4,14 +4,13 @@ It is the crossed random-effects model of `rater power`: raters, prompts and tex
 difference between the arms from rater to rater and from prompt to prompt.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from rater.analysis.pilot import assume
-from rater.analysis.simulate import ModelSDs, logits_of
+from rater.analysis.simulate import AnswerModel, ModelSDs, logits_of
 from rater.bots.behaviours import (
     AnswerFrom,
     Character,
@@ -65,8 +64,7 @@ def make_response_model(temporary: TempStudy, effect: float, rng: np.random.Gene
         answers={each.name: _answer(each, logits) for each in study.dimensions},
         targets=_targets(study, temporary.synthetic_key),
         sd_severity=_SPREAD.rater,
-        # raters who see no difference between the arms guess which text is odd
-        sd_slope=0.0 if study.has_odd_text else _SPREAD.rater_arm,
+        sd_slope=_primary_model(study).sd_of_slope(_SPREAD),
     )
 
 
@@ -89,9 +87,13 @@ def _answer(dimension: Dimension, effect: float) -> AnswerFrom:
     return lambda levels, rng: model.respond(levels, scale, rng)
 
 
+def _primary_model(study: Study) -> AnswerModel:
+    return assume(study.simulated_as(study.primary))
+
+
 def _logits(study: Study, points: float) -> float:
     try:
-        return logits_of(points, assume(study.simulated_as(study.primary)), _SPREAD) if points else 0.0
+        return logits_of(points, _primary_model(study), _SPREAD) if points else 0.0
     except ValueError as error:
         msg = f"An effect of {points:g} is not possible on the scale of {study.primary!r}: {error}."
         raise StudyError(msg) from error
@@ -104,10 +106,7 @@ def _draw_qualities(
     sides = {first: 0.5, second: -0.5}
     protocol = study.protocol
     prompts = rng.normal(0, _SPREAD.prompt, len(study.prompts))
-    slopes = effect + rng.normal(0, _SPREAD.prompt_arm, len(study.prompts))
-    if study.has_odd_text:  # d', which texts' own deviations would make smaller
-        own = math.hypot(1, _SPREAD.item)
-        slopes = effect * own * rng.lognormal(0, _SPREAD.prompt_arm, len(study.prompts))
+    slopes = _primary_model(study).draw_slopes(effect, len(study.prompts), _SPREAD, rng)
     qualities: dict[ShownText, TextQuality] = {}
     for cell, completion in synthetic_key:
         side = sides.get(cell.arm, 0.0)

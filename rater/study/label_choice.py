@@ -189,6 +189,10 @@ class Choose(StudyScale):
         """Return the label of an answer."""
         return next((choice.label for choice in self.choices if choice.value == value), f"{value:g}")
 
+    def describe_order(self) -> str:
+        """Return that the options have an order of each rater's own."""
+        return "Each rater sees the options in an order of their own."
+
     def describe(self) -> str:
         """Return the options, and how they are ordered."""
         none = "" if self.none is None else f", or “{self.none}”"

@@ -435,9 +435,8 @@ def require_answers(place: str, accepted: Mapping[str, tuple[float, float]], pro
                 msg = f"{place}.accepted[{name!r}] has {end:g}; valid: {valid}"
                 raise ValueError(msg)
         if not scale.is_ordered and ends[0] != ends[1]:
-            nouns = "places" if scale.has_odd_text else "labels"
             msg = (
-                f"{place}.accepted[{name!r}] is {ends[0]:g} to {ends[1]:g}, but {nouns} have no order; "
+                f"{place}.accepted[{name!r}] is {ends[0]:g} to {ends[1]:g}, but these answers have no order; "
                 f"one of the {scale.describe_values()}, as in ({ends[0]:g}, {ends[0]:g})"
             )
             raise ValueError(msg)

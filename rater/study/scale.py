@@ -279,6 +279,10 @@ class StudyScale(Declaration, AnswerScale):
             update=fill_all({name: value for name, value in self if name != "kind"}, fields)
         )
 
+    def describe_order(self) -> str:
+        """Return a sentence on what is shown in another order to each rater; empty if nothing is."""
+        return ""
+
     @abstractmethod
     def describe(self) -> str:
         """Return the scale in words, with its labels, for the preregistration."""

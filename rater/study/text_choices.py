@@ -159,6 +159,10 @@ class OddOneOut(StudyScale):
         """Return the letter of the text chosen."""
         return next((choice.label for choice in self.choices if choice.value == value), f"{value:g}")
 
+    def describe_order(self) -> str:
+        """Return that each text is in each place as often."""
+        return "Two of the texts are of one arm and one is of another; each is in each place as often."
+
     def describe(self) -> str:
         """Return what is chosen."""
         return "a choice of the one of three texts that differs from the other two"

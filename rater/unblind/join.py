@@ -157,6 +157,8 @@ class Joined:
     """One row for each answer of a rater to the questionnaire: rater, question, answer."""
     guesses: pd.DataFrame
     """One row for each answer to the blinding question about a text: changed, unchanged or unsure."""
+    asks_guesses: bool
+    """True if the study declares a blinding question."""
     assigned: pd.DataFrame
     """One row for each text (or pair) that a rater was assigned, repeats and attention checks left out: see
     `ASSIGNED_COLUMNS`."""
@@ -222,6 +224,7 @@ def join(collected: Collected, opened: Opened, arm_of: ArmOf, *, tampered: tuple
             collected.questionnaire, columns=list(QUESTIONNAIRE_COLUMNS), dtype=object
         ),
         assigned=_with_fields(_assigned(collected.assigned, opened, arm_of), opened),
+        asks_guesses=study.blinding is not None,
         guesses=_guesses([row for row in collected.guesses if row.item_id in opened.cells], arm_of),
         # an amendment may have added raters since the study was sealed; each planned one has a booklet
         plan=replace(plan_of(study), n_raters=collected.progress.n_booklets),

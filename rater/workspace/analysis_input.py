@@ -357,7 +357,7 @@ def _read_input(
         about=about,
         json_about=json_about,
         raters=seen.raters,
-        guesses=seen.guesses,
+        guesses=seen.guesses if seen.asks_guesses else None,
         assigned=seen.assigned,
         questionnaire=seen.questionnaire,
         tables=TextTables(seen.texts, seen.comments, text_meanings(seen.texts.columns)),

@@ -15,7 +15,6 @@ from rater.name_lists import choose_arms
 from rater.report.console.analysis import Screen
 from rater.report.context import ReportContext
 from rater.study.dimension import Dimension
-from rater.study.scales import Likert
 from rater.tables import Dialect, SourceTable, read_table
 from rater.tables.table import cell_text
 from rater.tables.write import restore_table
@@ -113,7 +112,7 @@ def plan_input(
     """
     frame = join_arms(rated, answers, dimension)
     scale = dimension.scale
-    points = scale.points if isinstance(scale, Likert) else None
+    points = len(scale.levels) or None
     plan = plan_for(
         frame,
         contrast=choose_arms(contrast, sorted(set(rated.arms.values()))) if contrast else None,

@@ -235,6 +235,7 @@ def test_odd_one_out_is_registered_as_a_proportion_against_guessing(
     assert "are told apart more or less often than by guessing (1/3 of odd-one-out trials)" in text
     assert "Primary analysis: the proportion of odd texts found among texts of" in text
     assert "each of them as the odd one, equally often within each prompt" in text
+    assert "all dimensions are asked about each group of texts" in text
     assert "Plackett" not in text
 
 

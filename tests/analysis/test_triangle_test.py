@@ -11,6 +11,7 @@ from rater.analysis.triangle_test import (
     d_prime_of,
     d_prime_with_interval,
     proportion_correct,
+    sd_of_sensitivity,
 )
 
 ONE, TWO = 1.0, 2.0
@@ -73,7 +74,9 @@ def test_a_planned_proportion_is_that_of_simulated_answers() -> None:
     spread, rng = ModelSDs(), np.random.default_rng(3)
     effect = logits_of(0.2, TriangleAnswers(), spread)
 
-    simulated = TriangleAnswers().correct(effect, rng.normal(0, spread.of_sensitivity, 200_000), rng).mean()
+    simulated = (
+        TriangleAnswers().correct(effect, rng.normal(0, sd_of_sensitivity(spread), 200_000), rng).mean()
+    )
 
     assert difference_of(effect, TriangleAnswers(), spread) == pytest.approx(0.2, abs=1e-6)
     assert simulated - CHANCE == pytest.approx(0.2, abs=0.005)

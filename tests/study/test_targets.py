@@ -127,7 +127,7 @@ def test_labels_are_no_part_of_a_composite_score() -> None:
         study_of(dimensions=(WHICH, rated), analysis=AnalysisPlan(composites=(composite,)))
 
 
-@pytest.mark.parametrize(("ends", "words"), [((1, 2), "labels have no order"), ((3, 3), "valid: 1 to 2")])
+@pytest.mark.parametrize(("ends", "words"), [((1, 2), "answers have no order"), ((3, 3), "valid: 1 to 2")])
 def test_one_option_is_the_answer_of_a_check(ends: tuple[float, float], words: str) -> None:
     check = AttentionCheck(prompt="Choose", text=" love.", accepted={"which": ends}, fields={})
 

@@ -37,7 +37,7 @@ def test_an_odd_one_out_answer_is_a_place_and_its_score_is_whether_a_text_was_ch
     assert scale.scored.chance == pytest.approx(1 / 3)
 
 
-@pytest.mark.parametrize(("ends", "words"), [((1, 2), "places have no order"), ((4, 4), "valid: 1 to 3")])
+@pytest.mark.parametrize(("ends", "words"), [((1, 2), "answers have no order"), ((4, 4), "valid: 1 to 3")])
 def test_a_check_of_odd_one_out_has_one_correct_place(
     declare: Callable[..., Study], ends: tuple[float, float], words: str
 ) -> None:

@@ -57,6 +57,7 @@ def test_what_a_rater_gave_is_not_used_after_they_withdraw(
         assert withdrawn not in set(table["rater"])
     assert dict(zip(seen.raters["rater"], seen.raters["left_why"], strict=True))[withdrawn] == "withdrawn"
     assert seen.n_withdrawn == 1
+    assert not seen.asks_guesses
     assert seen.questionnaire["answer"].tolist() == [30.0]
 
 
@@ -111,6 +112,7 @@ def test_checks_and_guesses_come_in_frames_of_their_own(
     seen = look(sealed_url, rating_url, rich)
 
     assert sorted(zip(seen.raters["n_passed"], seen.raters["finished"], strict=True))[1:] == [(1, True)] * 2
+    assert seen.asks_guesses
     assert seen.raters["n_checks"].sum() - seen.raters["n_passed"].sum() in {0, 1}
     assert seen.guesses["guess"].value_counts().max() <= 2
     assert set(seen.guesses["guess"]) <= {"changed", "unchanged", "unsure"}

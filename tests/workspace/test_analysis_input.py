@@ -55,7 +55,9 @@ def test_a_report_names_the_study_its_hash_and_every_look(run: Run, rated: Study
     done = run("--yes", "--report", tmp_path / "report")
 
     assert done.exit_code == 0, done.output
+    assert "Blinding" not in done.output  # the study asks no such question
     text = (tmp_path / "report" / "report.md").read_text()
+    assert "# Blinding" not in text
     assert rated.hash in text
     assert "| ada | is it working? |" in text
     assert "during data collection |" in text

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import pandas as pd
 
-from rater.analysis.answer_scale import ChoiceCoding, Judged
+from rater.analysis.answer_scale import ChoiceCoding, Judged, ends_of
+from rater.analysis.difference_units import PERCENTAGE_POINTS, DifferenceUnit
+from rater.tables import SourceTable
 
 if TYPE_CHECKING:
     from rater.analysis.arm_strengths import ArmRanking
@@ -91,6 +93,10 @@ class AnswerKind(ABC):
     """The reason why a linear mixed model of all answers cannot be the primary test; empty if it can."""
     why_no_ordinal: ClassVar[str] = ""
     """The reason why there is no ordinal mixed model; empty if there is one."""
+    is_of_shares: ClassVar[bool] = False
+    """True if the difference is one of shares, from −1 to 1."""
+    hypothesis: ClassVar[str] = "rated differently"
+    """The primary hypothesis about the texts of the two arms, after "are"."""
     difference_noun: ClassVar[str] = "Difference"
     """The heading of what the tests estimate."""
     arm_noun: ClassVar[str] = "arm"
@@ -99,6 +105,18 @@ class AnswerKind(ABC):
     """The name of the mean answer to a text."""
 
     # the answers
+
+    def complete_table(self, table: SourceTable, wanted: Mapping[str, str]) -> SourceTable:  # noqa: ARG002
+        """Return a table with the columns that can be computed from those that only this kind has.
+
+        Args:
+            table: The table of a user.
+            wanted: The column that was chosen for each meaning, such as the answer.
+
+        Raises:
+            TableError: If a value of these columns is not valid.
+        """
+        return table
 
     @abstractmethod
     def infer(self, name: str, rows: pd.DataFrame, given: TableOptions) -> Judged | None:
@@ -223,6 +241,28 @@ class AnswerKind(ABC):
     def tabulate_arm(self, arm: "ArmSummary") -> tuple[str, ...]:
         """Return the numbers of an arm for a table of answers by arm."""
 
+    def name_primary(self, contrast: tuple[str, str], dimension: str, score: str) -> str:
+        """Return what the primary test compares, for the summary of an analysis plan."""
+        return f"{contrast[0]} − {contrast[1]} on {dimension} in {score}"
+
+    def register(
+        self,
+        contrast: tuple[str, str],  # noqa: ARG002 (a difference has its own words)
+        dimension: str,  # noqa: ARG002
+        alpha: float,  # noqa: ARG002
+    ) -> tuple[str, ...]:
+        """Return the planned analysis for the preregistration; empty if it is that of a difference."""
+        return ()
+
+    def name_unit(self, judged: Judged) -> DifferenceUnit:
+        """Return the unit of the planned difference."""
+        return PERCENTAGE_POINTS if self.is_of_shares else DifferenceUnit(judged.scale.scored.answer_unit)
+
+    def span(self, judged: Judged) -> float:
+        """Return the length of the scale of answers, from end to end."""
+        low, high = ends_of(judged)
+        return high - low
+
     # the response model
 
     @abstractmethod
@@ -258,3 +298,14 @@ def kind_of(judged: Judged) -> AnswerKind:
 def all_kinds() -> Mapping[str, AnswerKind]:
     """Return all kinds by name, in the order in which they are tried on a table."""
     return {name: kind_named(name) for name in NAMES}
+
+
+def complete_table(table: SourceTable, wanted: Mapping[str, str]) -> SourceTable:
+    """Return a table with the columns that kinds of answers compute from columns of their own.
+
+    Raises:
+        TableError: If a value of these columns is not valid.
+    """
+    for kind in all_kinds().values():
+        table = kind.complete_table(table, wanted)
+    return table

@@ -1,5 +1,6 @@
 """Choices among labels: whether the target of a text was chosen."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -10,12 +11,13 @@ from rater.analysis.answer_kinds.ratings import Ratings
 from rater.analysis.answer_scale import Judged, Rated
 from rater.analysis.choices import label_choices, with_label_codes
 from rater.analysis.describe import ArmSummary, tabulate_proportion
-from rater.analysis.external_labels import label_scale
+from rater.analysis.external_labels import add_scores, label_scale
 from rater.analysis.headline import digits_of
 from rater.analysis.plan import Planned
 from rater.analysis.secondary import Details, DimensionInput
 from rater.analysis.sentences import number
 from rater.analysis.simulate import AnswerModel, cut_at_chance
+from rater.tables import SourceTable
 
 
 class LabelChoices(Ratings):
@@ -23,7 +25,13 @@ class LabelChoices(Ratings):
 
     is_nominal: ClassVar[bool] = True
     has_spread: ClassVar[bool] = False
+    is_of_shares: ClassVar[bool] = True
+    hypothesis: ClassVar[str] = "recognised differently often"
     equivalent: ClassVar[str] = "recognised equally often"
+
+    def complete_table(self, table: SourceTable, wanted: Mapping[str, str]) -> SourceTable:
+        """Add the scores to a table with labels chosen and targets."""
+        return add_scores(table, wanted)
 
     def infer(self, name: str, rows: pd.DataFrame, given: TableOptions) -> Judged | None:
         """Take answers with labels chosen and targets for choices among labels; no option applies."""

@@ -1,5 +1,6 @@
 """Odd-one-out trials: whether the text of the other arm was found among three."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
@@ -10,22 +11,41 @@ from rater.analysis.answer_kinds.kind import AnswerKind, Concluded, TableOptions
 from rater.analysis.answer_scale import Judged, Rated
 from rater.analysis.crossed import Compared, name_cells
 from rater.analysis.describe import ArmSummary, describe_scores, tabulate_proportion
+from rater.analysis.difference_units import DifferenceUnit
 from rater.analysis.odd_one_out import (
     describe_result,
     naive_binomial_test,
     odd_one_out,
     select_odd_choices,
 )
-from rater.analysis.odd_trials import is_odd_one_out, trials_between, with_chosen_places
+from rater.analysis.odd_trials import add_odd_trials, is_odd_one_out, trials_between, with_chosen_places
 from rater.analysis.pilot import Pilot
 from rater.analysis.plan import Planned
 from rater.analysis.preferences import one_row_a_text, score_preferences
 from rater.analysis.results import Outcome, Quantity, Score
 from rater.analysis.secondary import Details, DimensionInput
+from rater.analysis.sentences import number
 from rater.analysis.simulate import AnswerModel
-from rater.analysis.triangle_test import CHANCE, TriangleAnswers
+from rater.analysis.triangle_test import CHANCE, TriangleAnswers, d_prime_of
 from rater.errors import RaterError, StudyError
 from rater.study.text_choices import OddScore
+from rater.tables import SourceTable
+
+
+class OddTextsFound(DifferenceUnit):
+    """Proportions of odd texts found above chance, written as proportions with their d'."""
+
+    @property
+    def is_condition(self) -> bool:
+        """True: "if … of odd texts are found"."""
+        return True
+
+    def write(self, points: float, digits: int | None = None) -> str:
+        """Return the proportion found, that by guessing, and d'."""
+        del digits
+        d_prime = d_prime_of(CHANCE + points)
+        distance = "" if d_prime is None else f", d' {number(d_prime)}"
+        return f"{CHANCE + points:.0%} of odd texts are found ({CHANCE:.0%} by guessing{distance})"
 
 
 class OddOneOutTrials(AnswerKind):
@@ -44,8 +64,14 @@ class OddOneOutTrials(AnswerKind):
     why_no_ordinal: ClassVar[str] = (
         "the odd text of a trial was looked for, and texts were not rated on points"
     )
+    is_of_shares: ClassVar[bool] = True
+    hypothesis: ClassVar[str] = "told apart more or less often than by guessing (1/3 of odd-one-out trials)"
     difference_noun: ClassVar[str] = "Proportion of odd texts found minus 1/3"
     arm_noun: ClassVar[str] = "arm of the odd text"
+
+    def complete_table(self, table: SourceTable, wanted: Mapping[str, str]) -> SourceTable:
+        """Add the odd text and the answer to a table with the arm of each place."""
+        return add_odd_trials(table, wanted)
 
     def infer(self, name: str, rows: pd.DataFrame, given: TableOptions) -> Judged | None:
         """Take answers with the place of the odd text for odd-one-out trials."""
@@ -120,6 +146,32 @@ class OddOneOutTrials(AnswerKind):
             f"The proportion is that of trials with texts of “{first}” and “{second}” in which the odd text "
             "was chosen, as the mean of the rater × prompt cells; 1/3 is expected by guessing."
         )
+
+    def name_primary(self, contrast: tuple[str, str], dimension: str, score: str) -> str:
+        """Return that the odd texts found are compared with chance."""
+        del score
+        return f"odd texts found among {contrast[0]} and {contrast[1]} on {dimension}, against 1/3"
+
+    def register(self, contrast: tuple[str, str], dimension: str, alpha: float) -> tuple[str, ...]:
+        """Return the test of the proportion against chance, and the secondary analyses."""
+        first, second = contrast
+        primary = (
+            f"Primary analysis: the proportion of odd texts found among texts of `{first}` and `{second}` on "
+            f"`{dimension}`, tested against 1/3 by a crossed random-effects score test (Wilson interval "
+            "with the effective number of answers, t quantile with Satterthwaite degrees of freedom); "
+            f"two-sided alpha {alpha:g}. Of repeated trials only the first answer enters. d' of the "
+            "triangle test is reported, with the ends of its interval transformed."
+        )
+        secondary = (
+            "Secondary, non-confirmatory analyses: the proportion by the arm of the odd text, and agreement "
+            "between raters. Exploratory analyses: the proportion by prompt and by rater."
+        )
+        return primary, secondary
+
+    def name_unit(self, judged: Judged) -> DifferenceUnit:
+        """Return the proportion of odd texts found."""
+        del judged
+        return OddTextsFound("of odd texts found", 100.0)
 
     def head_difference(self, contrast: tuple[str, str]) -> str:
         """Return the heading of the proportion above chance."""

@@ -33,6 +33,7 @@ class Orders(Ratings):
         "texts were put in order, so that the scores of one trial depend on each other"
     )
     mean_noun: ClassVar[str] = "mean score"
+    hypothesis: ClassVar[str] = "ranked differently"
     participle: ClassVar[str] = "placed"
     verb: ClassVar[str] = "places"
     equivalent: ClassVar[str] = "chosen equally often"

@@ -42,6 +42,8 @@ class Choices(Ratings):
     is_preference: ClassVar[bool] = True
     has_both_arms: ClassVar[bool] = True
     has_spread: ClassVar[bool] = False
+    is_of_shares: ClassVar[bool] = True
+    hypothesis: ClassVar[str] = "preferred differently"
     # which text was shown next to which is not in the ratings
     has_power_curve: ClassVar[bool] = False
     why_no_mixed_model: ClassVar[str] = "the answers are choices between two texts"
@@ -176,6 +178,11 @@ class Choices(Ratings):
             f"percentage points: 100 if {first} is always chosen, 0 if both are chosen equally often, −100 "
             "if it is never chosen."
         )
+
+    def span(self, judged: Judged) -> float:
+        """Return 2: from always the other text to always this one."""
+        del judged
+        return 2.0
 
     def describe_scale(self, judged: Judged) -> str:
         """Return the degrees of preference."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.text import Text
 
+from rater.analysis.answer_kinds.kind import kind_of
 from rater.analysis.joint_verdict import describe_criterion
 from rater.analysis.plan import plan_of
 from rater.analysis.sentences import counted, label_score
@@ -158,7 +159,6 @@ def print_analysis_plan(study: Study, console: Console | None = None) -> None:
 def analysis_lines(study: Study) -> list[tuple[str, str]]:
     """Return the declared parts of the analysis as labels and values."""
     plan = study.analysis
-    first, second = study.contrast
     score = label_score(plan.score, study.primary_dimension.scale.scored.answer_unit)
     model = ", by a linear mixed model of all answers" if study.planned_test == "mixed_model" else ""
     claim = f"generalising to {plan.scope}, alpha {plan.alpha:g}{model}"
@@ -166,9 +166,8 @@ def analysis_lines(study: Study) -> list[tuple[str, str]]:
         plan_of(study).contrasts_among(study.arm_names)
     )
     control = f"{study.control}, {describe_control(study)}; by default all other arms are compared with it"
-    compared = f"{first} − {second} on {study.primary} in {score}"
-    if study.has_odd_text:
-        compared = f"odd texts found among {first} and {second} on {study.primary}, against 1/3"
+    kind = kind_of(study.primary_dimension)
+    compared = kind.name_primary(study.contrast, study.primary, score)
     lines = [
         ("primary test", f"{compared}, {claim}"),
         (

@@ -7,13 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from rater.analysis.concept_power import ConceptPower, ConceptSDs, ConceptStudySize, PowerBounds
+from rater.analysis.difference_units import DifferenceUnit
+from rater.analysis.pilot import assume
 from rater.analysis.sentences import counted, number, sentence, significant
 from rater.analysis.simulate import ModelSDs
 from rater.analysis.simulated_power import Power
-from rater.analysis.triangle_test import CHANCE, d_prime_of
 from rater.sample_size import (
-    ODD_TEXTS_FOUND,
-    PERCENTAGE_POINTS,
     PowerPlan,
     Size,
     as_net_superiority,
@@ -43,7 +42,7 @@ def print_power(plan: PowerPlan, console: Console | None = None) -> None:
     if plan.smallest_points is None:
         console.print(Text("No difference, however large, is detected with 80% power in the planned design."))
     else:
-        smallest = _difference(plan.smallest_points, unit=plan.unit, digits=2)
+        smallest = plan.unit.write(plan.smallest_points, 2)
         console.print(Text(f"Smallest difference detected with 80% power: {smallest}."))
     console.print()
     console.print(_table(plan))
@@ -54,24 +53,23 @@ def print_power(plan: PowerPlan, console: Console | None = None) -> None:
         console.print(Text(line, style="dim"))
 
 
-def describe_power(power: Power, points: float, *, unit: str, net_superiority: float | None = None) -> str:
+def describe_power(
+    power: Power, points: float, *, unit: DifferenceUnit, net_superiority: float | None = None
+) -> str:
     """Describe the power for a difference, also in the unit of the primary test."""
     net = "" if net_superiority is None else f" (net superiority {number(net_superiority)})"
-    detect = "if" if unit == ODD_TEXTS_FOUND else "to detect a difference of"
+    detect = "if" if unit.is_condition else "to detect a difference of"
     return (
-        f"the power {detect} {_difference(points, unit=unit)}{net} is "
+        f"the power {detect} {unit.write(points)}{net} is "
         f"{power.share:.0%} (± {(power.high - power.low) / 2:.0%} simulation error)."
     )
 
 
-def describe_power_bounds(bounds: PowerBounds, points: float, *, unit: str) -> str:
+def describe_power_bounds(bounds: PowerBounds, points: float, *, unit: DifferenceUnit) -> str:
     """Describe the power over raters, prompts and concepts: one number for a complete study, or two."""
     least, most = bounds.least, bounds.most
     error = f"± {(most.high - most.low) / 2:.0%} simulation error"
-    of = (
-        f"the power to detect a difference of {_difference(points, unit=unit)} over raters, prompts and "
-        "concepts"
-    )
+    of = f"the power to detect a difference of {unit.write(points)} over raters, prompts and concepts"
     if bounds.smaller == bounds.larger or f"{least.share:.0%}" == f"{most.share:.0%}":
         return f"{of} is {most.share:.0%} ({error})."
     return (
@@ -83,24 +81,25 @@ def describe_power_bounds(bounds: PowerBounds, points: float, *, unit: str) -> s
 
 def describe_planned_power(study: Study) -> list[str]:
     """Simulate the power of a study as planned, and describe it in two sentences. Costs about a second."""
-    points = default_points(study)
+    points, unit, spread = default_points(study), unit_of(study), ModelSDs()
+    model = assume(study.simulated_as(study.primary))
     bounds = bound_concept_power(study, points)
     if bounds is not None:
-        described = describe_power_bounds(bounds, points, unit=unit_of(study))
-        return [sentence(described), describe_spread(ModelSDs()), describe_concept_spread(ConceptSDs())]
+        described = describe_power_bounds(bounds, points, unit=unit)
+        return [sentence(described), model.describe_spread(spread), describe_concept_spread(ConceptSDs())]
     power = power_as_planned(study, points, n_simulations=N_SIMULATIONS)
     net = as_net_superiority(study, points)
     as_net = "" if net is None else f" (net superiority {number(net)})"
     interval = f"95% CI {power.low:.0%} to {power.high:.0%}"
-    true = "if" if study.has_odd_text else "for a true difference of"
+    true = "if" if unit.is_condition else "for a true difference of"
     return [
         (
             f"The power of the primary test {true} "
-            f"{_difference(points, unit=unit_of(study))}{as_net} is {power.share:.0%} ({interval}, "
+            f"{unit.write(points)}{as_net} is {power.share:.0%} ({interval}, "
             f"{power.n_simulations:,} simulated studies)."
         ),
         *([OF_THESE_CONCEPTS] if study.analysis.is_over_concepts else []),
-        describe_spread(ModelSDs(), has_odd_text=study.has_odd_text),
+        model.describe_spread(spread),
     ]
 
 
@@ -118,11 +117,11 @@ OF_THESE_CONCEPTS = (
 )
 
 
-def print_concept_power(plan: ConceptPower, points: float, *, unit: str) -> None:
+def print_concept_power(plan: ConceptPower, points: float, *, unit: DifferenceUnit) -> None:
     """Print the power over raters, prompts and concepts by size, and what doubling each of them does."""
     console, sizes = Console(), list(plan.powers)
     each = "for each concept" if plan.planned.prompts == "nested" else "for all concepts"
-    console.print(Text(f"Power for {_difference(points, unit=unit)}"))
+    console.print(Text(f"Power for {unit.write(points)}"))
     for n_prompts in sorted({size.n_prompts for size in sizes}):
         console.print()
         console.print(Text(f"{counted(n_prompts, 'prompt')} {each}:"))
@@ -150,34 +149,9 @@ def _concept_table(plan: ConceptPower, sizes: Sequence[ConceptStudySize]) -> Tab
     return table
 
 
-def _difference(points: float, *, unit: str, digits: int | None = None) -> str:
-    if unit == ODD_TEXTS_FOUND:
-        d_prime = d_prime_of(CHANCE + points)
-        distance = "" if d_prime is None else f", d' {number(d_prime)}"
-        return f"{CHANCE + points:.0%} of odd texts are found ({CHANCE:.0%} by guessing{distance})"
-    is_share = unit == PERCENTAGE_POINTS
-    value = points * 100 if is_share else points
-    return f"{value:g} {unit}" if digits is None else f"{number(value, 0 if is_share else digits)} {unit}"
-
-
-def describe_spread(spread: ModelSDs, *, has_odd_text: bool = False) -> str:
-    """Describe the standard deviations that a power simulation assumes."""
-    if has_odd_text:
-        return (
-            "Simulation of the primary test with the study's booklets and these standard deviations of the "
-            f"logarithm of d': raters {spread.rater_arm:.1f}, prompts {spread.prompt_arm:.1f}, texts "
-            f"{spread.item:.1f}."
-        )
-    return (
-        "Simulation of the primary test with the study's booklets and these standard deviations in logits: "
-        f"raters {spread.rater:.1f}, prompts {spread.prompt:.1f}, texts {spread.item:.1f}, effect by rater "
-        f"{spread.rater_arm:.1f}, effect by prompt {spread.prompt_arm:.1f}."
-    )
-
-
 def _assumed(plan: PowerPlan) -> list[str]:
     pilot = plan.assumptions.pilot
-    lines = [describe_spread(plan.spread, has_odd_text=plan.unit == ODD_TEXTS_FOUND)]
+    lines = [plan.model.describe_spread(plan.spread)]
     if plan.simulated_as is not None:
         lines.append(f"The composite score is simulated as one answer on the scale of {plan.simulated_as}.")
     if plan.is_over_concepts:
@@ -203,9 +177,7 @@ def _table(plan: PowerPlan) -> Table:
     prompts = sorted({size.n_prompts for size in plan.sizes})
     raters = sorted({size.n_raters for size in plan.sizes})
     shares = {(size.n_raters, size.n_prompts): size.power.share for size in plan.sizes}
-    title = (
-        f"Power {'if' if plan.unit == ODD_TEXTS_FOUND else 'for'} {_difference(plan.points, unit=plan.unit)}"
-    )
+    title = f"Power {'if' if plan.unit.is_condition else 'for'} {plan.unit.write(plan.points)}"
     table = Table(box=None, padding=(0, 2, 0, 0), title=title)
     table.add_column("raters", justify="right")
     for n_prompts in prompts:

@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 
+from rater.analysis.difference_units import PERCENTAGE_POINTS
 from rater.report.console.power import describe_power
 from rater.sample_size import power_as_planned, unit_of
 from rater.study.study import Study
@@ -18,7 +19,7 @@ def asking(study: Study, scale: Mapping[str, object]) -> Study:
 def test_choices_are_described_in_percentage_points(study: Study) -> None:
     found = power_as_planned(asking(study, PAIRWISE), 0.25, n_simulations=50)
 
-    assert describe_power(found, 0.25, unit="percentage points").startswith(
+    assert describe_power(found, 0.25, unit=PERCENTAGE_POINTS).startswith(
         "the power to detect a difference of 25 percentage points is"
     )
 
