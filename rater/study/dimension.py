@@ -66,9 +66,14 @@ class Dimension(Declaration):
         own = [found for name in OWN_TEXTS for found in templates_in(getattr(self, name), name)]
         return [*own, *((f"scale.{place}", label) for place, label in labels)]
 
+    @property
+    def names_fields(self) -> bool:
+        """True if the question or a label names fields of the text."""
+        return any("{" in template or "}" in template for _, template in self.templates)
+
     def filled(self, fields: Fields) -> Self:
         """Return the dimension as it is asked of a text with these fields."""
-        if not any("{" in template or "}" in template for _, template in self.templates):
+        if not self.names_fields:
             return self
         update = {name: fill_all(getattr(self, name), fields) for name in OWN_TEXTS}
         return self.model_copy(update={**update, "scale": self.scale.filled(fields)})

@@ -18,7 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from rater.errors import RaterError
 from rater.sanitize import sanitize_for_display
 from rater.store.rating.open import open_rating
-from rater.web import errors, health, language, logs, rate_limits, security, webhook
+from rater.web import caches, errors, health, language, logs, rate_limits, security, webhook
 from rater.web.rating import arrival, ending, practice, preparation, questionnaire, trial
 from rater.web.rating.flow import blueprint
 from rater.web.settings import Running, WebSettings, init_app
@@ -54,6 +54,7 @@ def create_app(settings: WebSettings) -> Flask:
             webhook.init_app(app, running)
     security.init_app(app)
     language.init_app(app)
+    caches.init_app(app, language.surroundings)
     errors.init_app(app)
     app.register_blueprint(blueprint)
     app.register_blueprint(health.blueprint)

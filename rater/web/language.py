@@ -6,7 +6,7 @@ Whatever a study words itself is shown as it is.
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, cast
 
@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from rater.study.protocol import Protocol
 from rater.study.visit import BlindingQuestion
+from rater.web.caches import Same, kept_for
 from rater.web.markdown import render_markdown
 from rater.web.security import set_rater_cookie
 
@@ -65,19 +66,17 @@ def _of_study(words: str = "") -> Markup:
     That is the page's language or, for words that were left out of its translation, the study's.
     """
     page, own = current_language(), g.get("study_language")
-    if own and own != page and words in _untranslated():
+    if own and own != page and words in _untranslated(g.study_protocol, page):
         return Markup('lang="{}" dir="auto"').format(own)
     return Markup('dir="auto"') if _is_ours(page) else Markup('lang="{}" dir="auto"').format(page)
 
 
-def _untranslated() -> frozenset[str]:
+@kept_for
+def _untranslated(own: Protocol, page: str) -> frozenset[str]:
     """Return the study's words that are the same in its translation into the page's language."""
-    if "untranslated" not in g:
-        own: Protocol = g.study_protocol
-        shown = own.in_language(current_language())
-        same = (frozenset(_words_of(own)) & frozenset(_words_of(shown))) - OURS
-        g.untranslated = same | {render_markdown(text) for text in _long_texts_of(own) if text in same}
-    return cast("frozenset[str]", g.untranslated)
+    shown = translate(own, page)
+    same = (frozenset(_words_of(own)) & frozenset(_words_of(shown))) - OURS
+    return same | {render_markdown(text) for text in _long_texts_of(own) if text in same}
 
 
 def _words_of(protocol: Protocol) -> Iterator[str]:
@@ -156,6 +155,17 @@ def marked(message: str) -> str:
 def offered(protocol: Protocol) -> tuple[str, ...]:
     """Return the languages that a study can be read in, its own first."""
     return (protocol.language, *protocol.translations)
+
+
+@kept_for
+def translate(protocol: Protocol, chosen: str) -> Protocol:
+    """Return a protocol in a language; always the same object for the same two, as `kept_for` needs."""
+    return protocol.in_language(chosen)
+
+
+def surroundings() -> Hashable:
+    """Return what our macros depend on in addition to their arguments: study, language and address."""
+    return Same(g.get("study_protocol")), current_language(), request.script_root
 
 
 def choose_language(protocol: Protocol) -> str:

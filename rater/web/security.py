@@ -178,9 +178,10 @@ def _add_headers(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.replace(
             "frame-ancestors 'none'", "frame-ancestors 'self'"
         )
-    for name, value in HEADERS.items():
-        if name != "X-Frame-Options" or not g.get("may_be_framed"):
-            response.headers.setdefault(name, value)
+    present = {name for name, _ in response.headers}
+    if g.get("may_be_framed"):
+        present.add("X-Frame-Options")
+    response.headers.extend([each for each in HEADERS.items() if each[0] not in present])
     if request.endpoint == "static" and response.status_code == 200:
         response.headers["Cache-Control"] = f"public, max-age={response.cache_control.max_age}, immutable"
     elif g.get("may_be_kept"):

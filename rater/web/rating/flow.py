@@ -5,6 +5,7 @@ and second tabs are harmless.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Literal, NamedTuple, NoReturn
 from urllib.parse import urlencode
 
@@ -251,12 +252,16 @@ def landing_url(visit: Visit) -> str:
 
 def url_of(slug: str, place: Place, fields: Mapping[str, str] | None = None) -> str:
     """Build the address of a place in a study, with fields where it carries any."""
-    if place.position is not None:
-        url = url_for(f"rater.{place.step}", slug=slug, position=place.position)
-    else:
-        url = url_for(f"rater.{place.step}", slug=slug)
+    url = _path_of(request.script_root, slug, place)
     # not by url_for, to which a field named `_external` or `slug` would mean something
     return f"{url}?{urlencode(fields)}" if fields else url
+
+
+# A trial's page has five addresses. Flask takes longer to build one than the page's text to be read.
+@lru_cache(maxsize=2_000)
+def _path_of(_prefix: str, slug: str, place: Place) -> str:
+    values = {"slug": slug} if place.position is None else {"slug": slug, "position": place.position}
+    return url_for(f"rater.{place.step}", **values)
 
 
 StoreStep = Callable[[Session, Visit, RaterSession], None]

@@ -353,4 +353,5 @@ def drop_draft(response: AnyResponse, *, slug: str, position: int) -> None:
 
 def read_kept_draft(position: int, dimensions: Sequence[Dimension]) -> dict[str, FormAnswer]:
     """Read the draft that the browser kept for a trial; empty where there is none."""
-    return read_draft(request.cookies.get(f"{_COOKIE}{position}", ""), dimensions)
+    draft = request.cookies.get(f"{_COOKIE}{position}")
+    return read_draft(draft, dimensions) if draft else {}

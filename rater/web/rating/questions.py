@@ -12,6 +12,8 @@ from rater.study.fields import PROMPT, Fields
 from rater.study.protocol import Protocol
 from rater.study.scales import NumberRange, StudyScale, Widget
 from rater.study.typed_numbers import write_number
+from rater.web.caches import kept_for
+from rater.web.language import current_language
 from rater.web.language import gettext as _
 from rater.web.rating.forms import (
     ANSWER,
@@ -206,16 +208,60 @@ def shown_fields(protocol: Protocol, fields: Fields) -> tuple[ShownValue, ...]:
 
 def room_for(protocol: Protocol, rater_session: RaterSession) -> Room:
     """Return one room for the texts of a booklet and of practice, so that the scale stays where it is."""
+    practice = _practice_room(protocol)
+    return Room(
+        wide=max(rater_session.n_lines, practice.wide),
+        narrow=max(rater_session.n_narrow_lines, practice.narrow),
+        shared=max(rater_session.n_shared_lines, practice.shared),
+    )
+
+
+@kept_for
+def _practice_room(protocol: Protocol) -> Room:
+    """Return the room for the texts of practice; one line without practice."""
     lines = [
         text_lines(protocol, practice.prompt, text, practice.fields)
         for practice in protocol.practice
         for text in practice.texts
     ]
     return Room(
-        wide=max(rater_session.n_lines, *(each.wide for each in lines), 1),
-        narrow=max(rater_session.n_narrow_lines, *(each.narrow for each in lines), 1),
-        shared=max(rater_session.n_shared_lines, *(each.shared for each in lines), 0),
+        wide=max((each.wide for each in lines), default=1),
+        narrow=max((each.narrow for each in lines), default=1),
+        shared=max((each.shared for each in lines), default=0),
     )
+
+
+def questions_of(
+    dimensions: Sequence[Dimension], given: Mapping[str, FormAnswer], *, fields: Fields, rater_id: str
+) -> tuple[QuestionField, ...]:
+    """Make the fieldsets of a trial, as its texts fill them in and a rater sees them.
+
+    A question that is the same for all texts and raters is made once for all pages on which it is unanswered.
+    """
+    return tuple(
+        _question_of(number, dimension, given.get(dimension.name), fields=fields, rater_id=rater_id)
+        for number, dimension in enumerate(dimensions, start=1)
+    )
+
+
+def _question_of(
+    number: int, dimension: Dimension, given: FormAnswer | None, *, fields: Fields, rater_id: str
+) -> QuestionField:
+    filled = dimension.filled(fields) if _names_fields(dimension) else dimension
+    shown = filled.shown_to(rater_id)
+    if given is None and shown is dimension:
+        return _unanswered(dimension, number, current_language())
+    return _question_field(number, shown, given or FormAnswer())
+
+
+@kept_for
+def _names_fields(dimension: Dimension) -> bool:
+    return dimension.names_fields
+
+
+@kept_for
+def _unanswered(dimension: Dimension, number: int, _language: str) -> QuestionField:
+    return _question_field(number, dimension, FormAnswer())
 
 
 def question_fields(
@@ -230,15 +276,16 @@ def question_fields(
 
 def answer_keys(dimensions: Sequence[Dimension]) -> AnswerKeys:
     """Return the numbers that choose the answers of a trial."""
-    counts = [
-        (
-            dimension.scale.n_texts if dimension.scale.ranks else len(dimension.scale.choices),
-            _begins_at_zero(dimension.scale),
-        )
-        for dimension in dimensions
-    ]
+    counts = [_n_keys(dimension) for dimension in dimensions]
     first = 0 if any(is_zero for _, is_zero in counts) else 1
     return AnswerKeys(first, max(n - is_zero for n, is_zero in counts))
+
+
+@kept_for
+def _n_keys(dimension: Dimension) -> tuple[int, bool]:
+    """Return the number of answers that can be chosen by a number, and whether the first is 0."""
+    scale = dimension.scale
+    return scale.n_texts if scale.ranks else len(scale.choices), _begins_at_zero(scale)
 
 
 def _begins_at_zero(scale: StudyScale) -> bool:

@@ -224,7 +224,7 @@ def _make_visit(study: PublishedStudy, rater_session: RaterSession | None, token
     remember_contact(study.slug, study.protocol.contact)
     return Visit(
         study=study,
-        protocol=study.protocol.in_language(chosen),
+        protocol=language.translate(study.protocol, chosen),
         language=chosen,
         now=running().settings.now(),
         rater_session=rater_session,

@@ -36,7 +36,7 @@ from rater.web.rating.questions import (
     Room,
     ShownValue,
     answer_keys,
-    question_fields,
+    questions_of,
     room_for,
     shown_fields,
 )
@@ -133,9 +133,7 @@ def trial_page(
         shown_fields=shown_fields(protocol, view.fields),
         texts_of=text_fields(protocol, view.prompt, view.texts),
         room=room_for(protocol, rater_session),
-        questions=question_fields(
-            [each.filled(view.fields).shown_to(rater_session.rater_id) for each in dimensions], given
-        ),
+        questions=questions_of(dimensions, given, fields=view.fields, rater_id=rater_session.rater_id),
         digits=answer_keys(dimensions),
         submission_id=submission_id,
         may_go_back=view.position > first_revisable(rater_session, protocol.revising),
