@@ -59,6 +59,18 @@ def test_a_study_in_postgresql_is_valid_and_is_left_as_it_was(
     assert left == 0
 
 
+LISTED = "channel IN ('web', 'terminal'"
+AS_RESTORED = (
+    "channel::text = ANY (ARRAY['web'::character varying::text, 'terminal'::character varying::text])"
+)
+
+
+def channels(condition: str) -> list[str]:
+    """Statements that replace the constraint on the channels of raters."""
+    name = "rater_channel_is_known"
+    return [f"ALTER TABLE rater DROP CONSTRAINT {name}, ADD CONSTRAINT {name} CHECK ({condition})"]
+
+
 @pytest.mark.parametrize(
     ("which", "statements", "undo", "named"),
     [
@@ -110,6 +122,10 @@ def test_a_study_in_postgresql_is_valid_and_is_left_as_it_was(
             ["UPDATE completion SET repetition = repetition - 1"],
             {"completions"},
         ),
+        pytest.param(
+            0, channels(f"{LISTED}, 'bot')"), channels(f"{LISTED})"), {"rating schema"}, id="a value"
+        ),
+        pytest.param(0, channels(AS_RESTORED), channels(f"{LISTED})"), set(), id="as a dump prints it"),
         (1, ["CREATE TABLE unrelated (n INTEGER)"], ["DROP TABLE unrelated"], {"sealed schema"}),
     ],
 )
