@@ -227,9 +227,8 @@ def estimate(
     n_logits = max(batch_size * _COPIES_OF_LOGITS, 2 * kept_together(batch_size) * (n_new + 1))
     logits = 4 * n_logits * int(checkpoint.config.get("vocab_size", 0))
     cache = batch_size * length * _cached_numbers(checkpoint.config) * BYTES.get(used, 4)
-    is_packed = (
-        engine == EngineName.TORCH and is_cpu(where) and used == "float32" and weights <= MAX_PACKED_BYTES
-    )
+    can_pack = is_cpu(where) and used in {"float32", "bfloat16"} and weights <= MAX_PACKED_BYTES
+    is_packed = engine == EngineName.TORCH and can_pack
     memory = weights + (weights if is_packed else 0) + cache + logits + _LIBRARIES
     flops = 2.0 * checkpoint.n_weights * (n_tokens + len(cells) * length)
     return GenerationEstimate(

@@ -45,6 +45,16 @@ class RowLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformers
         self.n_used = end
         return self.keys[:, :, :end], self.values[:, :, :end]
 
+    def append_column(
+        self,
+    ) -> tuple[Float[Tensor, "row head capacity d_head"], Float[Tensor, "row head capacity d_head"]]:
+        """Append a column, and return the memory of all keys and values, into which the caller writes it."""
+        assert self.keys is not None  # noqa: S101 (the caller's guarantee: a prompt comes first)
+        assert self.values is not None  # noqa: S101 (as above)
+        self.n_used += 1
+        self.keys, self.values = _grown(self.keys, self.n_used), _grown(self.values, self.n_used)
+        return self.keys, self.values
+
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """Return the number of columns that a mask covers, and the first of them."""
         return self.n_used + query_length, 0
@@ -108,9 +118,16 @@ def _gather(
 
 
 def _write(buffer: Tensor, states: Tensor, start: int, end: int) -> Float[Tensor, "row head capacity d_head"]:
-    if end > buffer.shape[2]:
-        grown = states.new_zeros(states.shape[0], states.shape[1], end + _ROOM, states.shape[3])
-        grown[:, :, :start] = buffer[:, :, :start]
-        buffer = grown
+    buffer = _grown(buffer, end)
     buffer[:, :, start:end] = states
     return buffer
+
+
+def _grown(buffer: Tensor, end: int) -> Float[Tensor, "row head capacity d_head"]:
+    """Return the memory, or if it has fewer columns than `end`, a larger copy."""
+    n_rows, n_heads, n_columns, d_head = buffer.shape
+    if end <= n_columns:
+        return buffer
+    grown = buffer.new_zeros(n_rows, n_heads, end + _ROOM, d_head)
+    grown[:, :, :n_columns] = buffer
+    return grown

@@ -15,7 +15,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from rater.steering.cpu_decoding.llama import LlamaStep
-from rater.steering.cpu_decoding.packed_linear import speed_up_linear_layers
+from rater.steering.cpu_decoding.packed_linear import speed_up_linear_layers, supports_dtype
 
 _ATTENTION = "rater_one_token"
 
@@ -57,7 +57,7 @@ class FastDecoder:
         Only exact `nn.Linear` layers and PyTorch's own attention are replaced, and only of float32 models on
         the CPU. Any other model is returned as it is.
         """
-        if not _is_slow(self._plain):
+        if not _is_on_cpu(self._plain, torch.float32):
             return self._plain
         tensors = [*self._plain.parameters(), *self._plain.buffers()]
         module = copy.deepcopy(self._plain, {id(tensor): tensor for tensor in tensors})
@@ -69,8 +69,12 @@ class FastDecoder:
 
     @cached_property
     def step(self) -> DecodingStep:
-        """A step of decoding: without transformers' modules for a plain Llama, with them for other models."""
-        if _is_slow(self._plain) and LlamaStep.supports(self._plain):
+        """A step of decoding: without transformers' modules for a plain Llama, with them for other models.
+
+        Also in bfloat16, if the processor has instructions for it.
+        """
+        dtypes = [torch.float32, *([torch.bfloat16] if supports_dtype("bfloat16") else [])]
+        if _is_on_cpu(self._plain, *dtypes) and LlamaStep.supports(self._plain):
             return LlamaStep(self._plain)
         return _module_step(self.module)
 
@@ -95,10 +99,10 @@ def _module_step(module: nn.Module) -> DecodingStep:
     return step
 
 
-def _is_slow(model: nn.Module) -> bool:
-    # All of them: parts of a model may be on other devices, or on the disk.
-    devices = {parameter.device.type for parameter in model.parameters()}
-    return devices == {"cpu"} and next(model.parameters()).dtype == torch.float32
+def _is_on_cpu(model: nn.Module, *dtypes: torch.dtype) -> bool:
+    """Return whether all parameters are on the CPU, and of the same one of some types."""
+    found = {(parameter.device.type, parameter.dtype) for parameter in model.parameters()}
+    return len(found) == 1 and found <= {("cpu", dtype) for dtype in dtypes}
 
 
 def attend(  # noqa: PLR0917 (transformers' signature)

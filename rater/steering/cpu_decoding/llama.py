@@ -1,7 +1,7 @@
 """One-token decoding of plain Llama models, without the overhead of transformers' modules.
 
 Measured with the embedded model and 60 rows, transformers' modules spend a quarter of a step on masks, copies
-and some seventy small operations per block. Twenty-five are enough.
+and some seventy small operations per block. Here a block is four products and four kernels.
 
 Source of the computation: `transformers.models.llama.modeling_llama`.
 """
@@ -11,14 +11,15 @@ Source of the computation: `transformers.models.llama.modeling_llama`.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name PyTorch's own documentation uses)
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from transformers.activations import SiLUActivation
 from transformers.cache_utils import Cache
 from transformers.models.llama import modeling_llama
 
+from rater.steering.cpu_decoding import kernels
 from rater.steering.cpu_decoding.packed_linear import can_pack, pack
 
 _KINDS = frozenset(
@@ -45,20 +46,36 @@ class _Weights(NamedTuple):
     bias: Tensor | None
 
 
-class _Rotation(NamedTuple):
-    """Cosines and sines of the rotary position embedding at the rows' positions, for queries and keys."""
+class _Norm(NamedTuple):
+    """The weight of a layer that normalises by the root mean square, and the number added to the square."""
 
-    cos: Float[Tensor, "row head d_head"]
-    sin: Float[Tensor, "row head half"]
+    weight: Any
+    epsilon: np.float32
 
 
 class _Block(NamedTuple):
-    attention_norm: modeling_llama.LlamaRMSNorm
+    attention_norm: _Norm
     qkv: _Weights
     attention_output: _Weights
-    mlp_norm: modeling_llama.LlamaRMSNorm
+    mlp_norm: _Norm
     gate_and_up: _Weights
     down: _Weights
+
+
+class _Buffers:
+    """Memory for the inputs of the products, which is used again in each block and each step.
+
+    Allocating it anew takes longer than filling it. Each buffer is a tensor and an array that share memory.
+    """
+
+    def __init__(self, like: Float[Tensor, "row d_model"], d_heads: int, d_mlp: int) -> None:
+        self.shape = like.shape
+        self.normalised, self.attended, self.activated = (
+            like.new_empty(len(like), size) for size in (like.shape[1], d_heads, d_mlp)
+        )
+        self.normalised_array, self.attended_array, self.activated_array = (
+            kernels.view(each) for each in (self.normalised, self.attended, self.activated)
+        )
 
 
 def is_plain_llama(model: nn.Module) -> bool:
@@ -77,7 +94,8 @@ def _is_plain(module: nn.Module) -> bool:
 class LlamaStep:
     """A step of decoding of a plain Llama model, which equals the model's own up to float arithmetic.
 
-    It shares packed weights with `speed_up_linear_layers`.
+    In bfloat16 the products' inputs, the residual stream, keys and values are rounded, as the model's own
+    are; the numbers between are not. It shares packed weights with `speed_up_linear_layers`.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -85,13 +103,14 @@ class LlamaStep:
         body: Any = model.model
         attention = body.layers[0].self_attn
         self._embedding: nn.Embedding = body.embed_tokens
-        self._rotary: nn.Module = body.rotary_emb
-        self._norm: modeling_llama.LlamaRMSNorm = body.norm
+        self._rotary: Any = body.rotary_emb
+        self._norm = _norm(body.norm)
         self._head = _weights([model.lm_head])
         self._blocks = [_block(layer) for layer in body.layers]
-        self._d_head, self._scaling = int(attention.head_dim), float(attention.scaling)
-        self._n_keys = int(attention.k_proj.out_features) // self._d_head
-        self._n_heads = int(attention.q_proj.out_features) // self._d_head
+        self._scaling = np.float32(attention.scaling)
+        self._d_heads = int(attention.q_proj.out_features)
+        self._d_mlp = int(body.layers[0].mlp.up_proj.out_features)
+        self._buffers: _Buffers | None = None
 
     @staticmethod
     def supports(model: nn.Module) -> bool:
@@ -106,61 +125,43 @@ class LlamaStep:
         cache: Cache,
     ) -> Float[Tensor, "row d_vocab"]:
         """Return the next tokens' logits, and append keys and values to the cache; see `DecodingStep`."""
+        kernels.use_threads_of_torch()
         residual = self._embedding(tokens)
-        rotation = self._rotation(residual, positions)
-        # Not infinity: for padding rows, which attend to nothing, softmax would put NaN into the cache.
-        masked = None
-        if not bool(real.all()):
-            masked = residual.new_zeros(real.shape).masked_fill_(~real, torch.finfo(residual.dtype).min)
-            masked = masked[:, None, None, :]  # [row, kv_head, head of it, pos]
-        for block, layer in zip(self._blocks, cache.layers, strict=True):
-            qkv = _linear(_normalise(block.attention_norm, residual), block.qkv)
-            attended = self._attend(qkv, rotation, masked, layer)
-            residual = _linear_add(attended, residual, block.attention_output)
-            gate, up = _linear(_normalise(block.mlp_norm, residual), block.gate_and_up).chunk(2, -1)
-            residual = _linear_add(F.silu(gate).mul_(up), residual, block.down)
-        return _linear(_normalise(self._norm, residual), self._head)
+        buffers = self._room(residual)
+        cos, sin = (_halves(each) for each in self._rotary(residual, positions[:, None]))
+        rotation = (cos, sin, self._scaling)
+        # Padding is on the left, so the columns of a row's tokens follow from their number.
+        first = kernels.view(real.shape[1] - real.sum(1))
+        layers: Sequence[Any] = cache.layers  # each a RowLayer
+        for block, layer in zip(self._blocks, layers, strict=True):
+            qkv = _linear(_normalise(residual, block.attention_norm, buffers), block.qkv)
+            keys, values = layer.append_column()
+            used = (kernels.view(keys), kernels.view(values), first, layer.n_used)
+            kernels.attend(kernels.view(qkv), rotation, used, buffers.attended_array)
+            residual = _linear_add(buffers.attended, residual, block.attention_output)
+            gate_and_up = _linear(_normalise(residual, block.mlp_norm, buffers), block.gate_and_up)
+            kernels.swiglu(kernels.view(gate_and_up), buffers.activated_array)
+            residual = _linear_add(buffers.activated, residual, block.down)
+        return _linear(_normalise(residual, self._norm, buffers), self._head).float()
 
-    def _rotation(self, residual: Float[Tensor, "row d_model"], positions: Int[Tensor, " row"]) -> _Rotation:
-        """Return the rotation at these positions; the queries' includes the scale of the attention scores."""
-        cos, sin = self._rotary(residual, positions[:, None])  # [row, 1, d_head]
-        scale = residual.new_ones(self._n_heads + self._n_keys, 1)
-        scale[: self._n_heads] = self._scaling
-        return _Rotation(cos * scale, sin[..., : self._d_head // 2] * scale)
+    def _room(self, residual: Float[Tensor, "row d_model"]) -> _Buffers:
+        if self._buffers is None or self._buffers.shape != residual.shape:
+            self._buffers = _Buffers(residual, self._d_heads, self._d_mlp)
+        return self._buffers
 
-    def _attend(
-        self,
-        qkv: Float[Tensor, "row d_qkv"],
-        rotation: _Rotation,
-        masked: Float[Tensor, "row 1 1 pos"] | None,
-        layer: Any,
-    ) -> Float[Tensor, "row d_heads"]:
-        n_rows, half = len(qkv), self._d_head // 2
-        heads = qkv.view(n_rows, -1, self._d_head)
-        queries_and_keys = heads[:, : self._n_heads + self._n_keys]
-        # Llama rotates pairs (x[i], x[i + half]): x[i] cos - x[i + half] sin, and x[i + half] cos + x[i] sin.
-        rotated = queries_and_keys * rotation.cos
-        rotated[..., :half].addcmul_(queries_and_keys[..., half:], rotation.sin, value=-1)
-        rotated[..., half:].addcmul_(queries_and_keys[..., :half], rotation.sin)
-        keys, values = layer.update(
-            rotated[:, self._n_heads :, None], heads[:, self._n_heads + self._n_keys :, None]
-        )
-        # Heads that share keys are rows of one product, so that the keys are not repeated.
-        grouped = rotated[:, : self._n_heads].view(n_rows, self._n_keys, -1, self._d_head)
-        scores = grouped @ keys.transpose(2, 3)  # [row, kv_head, head of it, pos]
-        if masked is not None:
-            scores += masked
-        attended: Tensor = scores.softmax(-1) @ values  # [row, kv_head, head of it, d_head]
-        return attended.view(n_rows, -1)
+
+def _halves(each: Float[Tensor, "row 1 d_head"]) -> Any:
+    """Return cosines or sines of the rotary position embedding without their repetition."""
+    return kernels.view(each[:, 0, : each.shape[-1] // 2].float().contiguous())
 
 
 def _block(layer: Any) -> _Block:
     attention, mlp = layer.self_attn, layer.mlp
     return _Block(
-        layer.input_layernorm,
+        _norm(layer.input_layernorm),
         _weights([attention.q_proj, attention.k_proj, attention.v_proj]),
         _weights([attention.o_proj]),
-        layer.post_attention_layernorm,
+        _norm(layer.post_attention_layernorm),
         _weights([mlp.gate_proj, mlp.up_proj]),
         _weights([mlp.down_proj]),
     )
@@ -170,8 +171,14 @@ def _weights(layers: Sequence[nn.Linear]) -> _Weights:
     return _Weights(*pack(layers))
 
 
-def _normalise(norm: modeling_llama.LlamaRMSNorm, residual: Float[Tensor, "row d"]) -> Float[Tensor, "row d"]:
-    return F.rms_norm(residual, norm.weight.shape, norm.weight, norm.variance_epsilon)
+def _norm(norm: modeling_llama.LlamaRMSNorm) -> _Norm:
+    return _Norm(kernels.view(norm.weight.detach()), np.float32(norm.variance_epsilon))
+
+
+def _normalise(residual: Float[Tensor, "row d"], norm: _Norm, buffers: _Buffers) -> Float[Tensor, "row d"]:
+    """Return the normalised residual, in a buffer that the next call overwrites."""
+    kernels.rms_norm(kernels.view(residual), *norm, buffers.normalised_array)
+    return buffers.normalised
 
 
 def _linear(input: Float[Tensor, "row d_in"], weights: _Weights) -> Float[Tensor, "row d_out"]:  # noqa: A002 (torch's name)

@@ -1,3 +1,4 @@
+import copy
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.cache_utils import Cache
 
 from rater.steering.cache import empty_cache, gather
-from rater.steering.cpu_decoding import DecodingStep, fast_decoder
+from rater.steering.cpu_decoding import DecodingStep, fast_decoder, supports_dtype
 from rater.steering.cpu_decoding.llama import LlamaStep
 
 
@@ -89,6 +90,27 @@ def test_a_step_gives_the_plain_models_logits(config: LlamaConfig, padding: int)
     assert isinstance(step, LlamaStep)
     assert mine.shape == (5, 3, 50)
     assert (mine - theirs).abs().max().item() < 1e-5
+
+
+@pytest.mark.skipif(not supports_dtype("bfloat16"), reason="this processor has no instructions for bfloat16")
+@pytest.mark.parametrize("padding", [0, 3])
+def test_a_step_in_bfloat16_is_as_close_to_float32_as_the_plain_models(padding: int) -> None:
+    exact = made_of(config_of(attention_bias=True, num_hidden_layers=4))
+    model = copy.deepcopy(exact)
+    nn.Module.to(model, torch.bfloat16)
+    exact.load_state_dict(model.state_dict())  # the same weights, which are rounded
+    tokens, real = torch.randint(0, 50, (30, 12)), torch.ones(30, 12, dtype=torch.bool)
+    real[0, :padding] = False
+    step = fast_decoder(model).step
+
+    mine = logits_of(step, prefilled(model, tokens, real), tokens, real)
+
+    theirs = logits_of(plain_step(model), prefilled(model, tokens, real), tokens, real)
+    expected = logits_of(plain_step(exact), prefilled(exact, tokens, real), tokens, real)
+    assert isinstance(step, LlamaStep)
+    assert mine.dtype == torch.float32
+    assert (mine - expected).std().item() < 1.1 * (theirs - expected).std().item()
+    assert (mine - expected).std().item() < 0.02 * expected.std().item()
 
 
 def test_a_llama_with_hooks_or_replaced_modules_is_run_by_its_own_modules() -> None:
