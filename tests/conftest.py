@@ -125,7 +125,7 @@ def protocol() -> Protocol:
 
 @pytest.fixture
 def publish_study(rating_url: str, protocol: Protocol) -> Callable[..., str]:
-    """A function that publishes a study and returns its slug; each booklet has all its texts."""
+    """A function that publishes a study and returns its slug; each booklet has all its texts, or one."""
 
     def publish(
         *,
@@ -141,6 +141,7 @@ def publish_study(rating_url: str, protocol: Protocol) -> Callable[..., str]:
         fields: Mapping[str, str] | Sequence[Mapping[str, str]] = (),
         n_booklets: int = 3,
         trials: tuple[NewTrial, ...] | None = None,
+        texts_apart: bool = False,
     ) -> str:
         fields_of = [fields] * len(texts) if isinstance(fields, Mapping) else fields or [{}] * len(texts)
         items = [
@@ -149,6 +150,8 @@ def publish_study(rating_url: str, protocol: Protocol) -> Callable[..., str]:
         ]
         shown_trials = trials or tuple(NewTrial((item.id,)) for item in items)
         booklets = [NewBooklet(f"{slug}-booklet-{n}", shown_trials) for n in range(n_booklets)]
+        if texts_apart:
+            booklets = [NewBooklet(f"{slug}-booklet-{n}", (each,)) for n, each in enumerate(shown_trials)]
         study = studies.PublishedStudy(
             0, name, slug, State.PUBLISHED, shown, "hash", "commitment", _PUBLISHED_AT
         )

@@ -88,6 +88,7 @@ TESTED_THROUGH_OTHERS = {
     "rehearse/response_model.py": "its effect is found again by tests/rehearse/test_rehearse.py",
     "store/rating/base.py": "the base of the tables: tests/store/rating/test_schema.py",
     "store/rating/desk_schema.py": "tables: tests/store/rating/test_schema.py and test_migrate.py",
+    "store/rating/recruitment_schema.py": "tables: tests/store/rating/test_schema.py and test_migrate.py",
     "verify/database.py": "a check of tests/verify/test_study.py and test_postgresql.py, like all checks",
     "workspace/generation.py": "the generation of a workspace: tests/workspace/test_workspace.py",
     "workspace/study_analysis.py": "the analysis of a workspace: tests/workspace/test_workspace.py",

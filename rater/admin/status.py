@@ -39,6 +39,8 @@ class Account:
 
     n_planned: int
     n_came: int
+    n_further: int
+    """The booklets of raters who had finished another one before; these count in the numbers here."""
     n_finished: int
     n_partial: int
     """Raters who answered some texts and neither finished nor left."""
@@ -78,6 +80,7 @@ def account_for(rating_url: str, name: str, *, now: datetime) -> Account:
     return Account(
         n_planned=n_planned,
         n_came=len(raters),
+        n_further=sum(rater.booklet_number > 1 for rater in raters),
         n_finished=sum(n for status, n in statuses.items() if status.has_finished),
         n_partial=n_partial,
         n_unanswering=statuses[RaterStatus.UNFINISHED] - n_partial,

@@ -83,6 +83,8 @@ def _account(account: "Account") -> Iterator[tuple[str, str]]:
     how = ", ".join(f"{n:,} {status}" for status, n in account.left.items())
     statuses.append(f"{n_left:,} left" + (f" ({how})" if how else ""))
     yield "raters", f"{account.n_planned:,} planned, {account.n_came:,} came: {', '.join(statuses)}"
+    if account.n_further:
+        yield "of these", f"{account.n_further:,} are further booklets of raters who had finished one"
     yield "answers", f"{account.n_answers:,} with their revisions, under the digest {account.digest}"
 
 

@@ -127,7 +127,7 @@ def _print_table(rows: "Sequence[Participant]") -> None:
         flags = "; ".join(f"{flag} ({numbers})" for flag, numbers in each.flags.items())
         table.add_row(
             sanitize_for_display(each.participant_id or each.label or f"rater {each.rater_id[:8]}"),
-            each.status,
+            "; then ".join((each.status, *each.further)),
             each.code or "–",
             f"{each.minutes:.0f}",
             f"{each.last_seen_at:%Y-%m-%d %H:%M}",

@@ -76,6 +76,8 @@ def read_study_texts(sealed_url: str, name: str, n_raters: int | None) -> StudyT
         "least_seconds": None,
         "devices": None,
         "excluded_studies": (),
+        "booklets_per_rater": 1,
+        "bonus": None,
     }
     return StudyTexts(Study.model_validate(changed), completions)
 

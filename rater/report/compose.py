@@ -79,6 +79,7 @@ def compose(findings: Findings, digest: str) -> Document:
             n_finished=study.n_finished_raters if study else None,
             n_planned=study.n_planned_raters if study else None,
             n_withdrawn=study.n_withdrawn_raters if study else 0,
+            n_further=study.n_further_booklets if study else 0,
         ),
         label=about.label,
         notice=_notice(findings),

@@ -76,6 +76,8 @@ class StudyFacts:
     """Including raters added by amendments."""
     n_started_raters: int
     n_finished_raters: int
+    n_further_booklets: int = 0
+    """Booklets finished by raters who had finished another one before."""
     n_withdrawn_raters: int
     """Raters who withdrew; none of their answers is used."""
     items_per_rater: int

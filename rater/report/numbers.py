@@ -125,7 +125,12 @@ def scored(outcomes: Sequence[Outcome], unit: str) -> list[tuple[str, Outcome]]:
 
 
 def sizes_of(
-    analysis: Analysis, *, n_finished: int | None, n_planned: int | None, n_withdrawn: int = 0
+    analysis: Analysis,
+    *,
+    n_finished: int | None,
+    n_planned: int | None,
+    n_withdrawn: int = 0,
+    n_further: int = 0,
 ) -> str:
     """Return the numbers of raters, prompts, texts and answers of an analysis in one line."""
     n = analysis.n
@@ -136,7 +141,8 @@ def sizes_of(
     details = []
     if n_finished is not None:
         of = "" if n_planned is None else f" of {n_planned} planned"
-        details.append(f"{n_finished}{of} finished")
+        booklets = " booklets" if n_further else ""
+        details.append(f"{n_finished + n_further}{of}{booklets} finished")
     if n_withdrawn:
         details.append(f"without {n_withdrawn} who withdrew")
     n_tested = analysis.dimensions[0].primary.n.raters

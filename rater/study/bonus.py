@@ -25,14 +25,18 @@ class Bonus(Declaration):
     """Amount for each rater. (experimenter)"""
     per_check_passed: Money = Decimal(0)
     """Amount for each attention check that a rater passed. (experimenter)"""
+    per_extra_booklet: Money = Decimal(0)
+    """Amount for each booklet after the first that a rater finished, without failing its attention checks by
+    `check_rule`. (experimenter)"""
 
-    def amount(self, *, n_checks_passed: int) -> Decimal:
+    def amount(self, *, n_checks_passed: int, n_extra_booklets: int = 0) -> Decimal:
         """Return the bonus of a rater, with two decimals."""
-        return (self.flat + self.per_check_passed * n_checks_passed).quantize(_CENT)
+        extra = self.per_extra_booklet * n_extra_booklets
+        return (self.flat + self.per_check_passed * n_checks_passed + extra).quantize(_CENT)
 
     @model_validator(mode="after")
     def _pays_something(self) -> Self:
-        if not self.flat and not self.per_check_passed:
-            msg = "flat and per_check_passed are both 0, so nobody is paid; valid: such as flat=0.5"
+        if not self.flat and not self.per_check_passed and not self.per_extra_booklet:
+            msg = "all amounts are 0, so nobody is paid; valid: such as flat=0.5"
             raise ValueError(msg)
         return self

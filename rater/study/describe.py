@@ -191,6 +191,13 @@ def describe_places(protocol: Protocol) -> Iterator[str]:
             "Replacement reads no answer to a rated text. Their answers stay in the data; the exclusion "
             "criteria below apply."
         )
+    if protocol.booklets_per_rater > 1:
+        yield (
+            f"A rater who finishes a booklet may rate further ones with other texts, up to "
+            f"{protocol.booklets_per_rater} in all, so that fewer raters than planned may do the work. A "
+            "rater with several booklets is one rater in every analysis. The questions about the rater and "
+            "the blinding question are asked once, with the first booklet."
+        )
     if protocol.inactive_hours is None:
         yield "Unfinished booklets are not reassigned."
         return

@@ -113,6 +113,24 @@ def stated_minutes(protocol: Protocol, *, n_trials: int, characters_per_text: fl
     return max(1, round(estimated))
 
 
+def further_minutes(protocol: Protocol, *, n_trials: int, characters_per_text: float, asks_all: bool) -> int:
+    """Return the minutes that raters are shown for a further booklet: its trials and breaks; at least one.
+
+    Args:
+        protocol: The protocol, with its questions.
+        n_trials: The number of trials in a booklet.
+        characters_per_text: The mean number of characters of a prompt with its text.
+        asks_all: True if each trial asks all dimensions, False if it asks one.
+    """
+    parts = session_parts(
+        protocol,
+        n_trials=n_trials,
+        words_per_trial=protocol.n_texts * characters_per_text / CHARACTERS_PER_WORD,
+        n_questions=len(protocol.dimensions) if asks_all else 1,
+    )
+    return max(1, round((parts["Trials"] + parts["Breaks"]) / 60))
+
+
 def _seconds_per_answer(dimension: Dimension) -> float:
     confidence_s = SECONDS_PER_CHOICE if dimension.confidence else 0
     comment_s = SECONDS_PER_COMMENT if dimension.comment else 0

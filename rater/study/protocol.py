@@ -134,6 +134,9 @@ class Protocol(Declaration):
     late_raters: Literal["finish", "stop"] = "finish"
     """Raters who return after their booklet was reassigned may "finish" it as surplus, or must "stop".
     (experimenter)"""
+    booklets_per_rater: Annotated[int, Field(ge=1, le=20)] = 1
+    """Largest number of booklets that one rater may rate. A rater who has finished one is offered another
+    with texts that they have not seen, while places are free. (experimenter)"""
     quotas: Annotated[tuple[Quota, ...], Field(max_length=50), InOrder] = ()
     """Largest numbers of raters by an answer in the questionnaire. (experimenter)"""
     check_rule: CheckRule | None = None
@@ -212,6 +215,16 @@ class Protocol(Declaration):
             msg = (
                 "excluded_studies is set, but recruitment is not, so that no participant can be recognised; "
                 "valid: recruitment=PROLIFIC, or another site"
+            )
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _extra_booklets_can_be_rated(self) -> Self:
+        if self.bonus is not None and self.bonus.per_extra_booklet and self.booklets_per_rater == 1:
+            msg = (
+                "bonus.per_extra_booklet is set, but booklets_per_rater is 1, so that nobody can rate an "
+                "extra booklet; valid: booklets_per_rater=2 or more, or leave the bonus out"
             )
             raise ValueError(msg)
         return self

@@ -57,6 +57,11 @@ class FreedReason(StrEnum):
         """True if the place of a rater who has finished is freed, too."""
         return self not in {FreedReason.INACTIVE, FreedReason.BY_HAND}
 
+    @property
+    def is_of_submission(self) -> bool:
+        """True if the recruitment site ended the submission, which is for all booklets of the rater."""
+        return self in {FreedReason.RETURNED, FreedReason.TIMED_OUT, FreedReason.REJECTED}
+
 
 class GuessChoice(StrEnum):
     """The label that a rater chose in the blinding question."""

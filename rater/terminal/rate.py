@@ -17,6 +17,7 @@ from rater.errors import ClosedError, FullError, StateError
 from rater.store.engine import reading, shown_url, writing
 from rater.store.rating import places, raters, steps
 from rater.store.rating.counts import Turned, count_visitor
+from rater.store.rating.further_booklets import find_latest, read_further_offer, take_further_booklet
 from rater.store.rating.open import open_rating
 from rater.store.rating.sessions import RaterSession, find_rater_session, new_token
 from rater.store.rating.studies import PublishedStudy, get_study
@@ -60,13 +61,13 @@ def read_token(file: Path) -> str | None:
         raise StateError(msg) from error
 
 
-def keep_token(file: Path) -> str:
-    """Draw a token and keep it, whole and on the disk before it is used, readable by its owner only.
+def keep_token(file: Path, token: str | None = None) -> str:
+    """Draw a token, or take one, and keep it, whole and on the disk, readable by its owner only.
 
     Raises:
         StateError: it cannot be kept.
     """
-    token = new_token()
+    token = token or new_token()
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_whole(file, token.encode("ascii"))
@@ -114,6 +115,7 @@ def rate_in_terminal(  # noqa: PLR0913 (what a visit needs of the outside world)
             rating.run()
         except (EOFError, KeyboardInterrupt):
             print_line(console, f"\n{rating.what_is_saved()}")
+            rating.show_earned_code()
     finally:
         engine.dispose()
 
@@ -147,16 +149,59 @@ class _Rating:
         rater_session = rater_session or self._begin()
         if rater_session is None:
             return
-        if rater_session.left_why is not None:
+        if not rater_session.may_continue(self.study.protocol.late_raters):
+            self._say_goodbye(rater_session)
+        elif self._prepare(rater_session):
+            self._rate_all(rater_session.next_position)
+            self._end()
+            if self._takes_another():
+                self.run()
+
+    def _say_goodbye(self, rater_session: RaterSession) -> None:
+        """Show the ending of a rater who left or lost the place."""
+        if rater_session.is_further:
+            self.show_earned_code()
+        elif rater_session.left_why is not None:
             self.around.say_goodbye(rater_session.left_why)
-        elif not rater_session.may_continue(self.study.protocol.late_raters):
+        else:
             self.around.show_ending(
                 Outcome.LATE,
                 "Your place was given to someone else because you were inactive for too long. Thank you.",
             )
-        elif self._prepare(rater_session):
-            self._rate_all(rater_session.next_position)
-            self._end()
+
+    def show_earned_code(self) -> None:
+        """Show the ending of the first booklet to a rater at a further one; nothing to others."""
+        rater_session = self._rater_session()
+        if rater_session is not None and rater_session.is_further:
+            self.around.show_ending(Outcome.FINISHED, "You have finished your first set.")
+
+    def _takes_another(self) -> bool:
+        """Offer a further booklet, and assign it if the rater wants it."""
+        protocol = self.study.protocol
+        with reading(self.engine) as session:
+            rater_session = self._found(session)
+            is_begun = find_latest(session, rater_session) != rater_session.rater_id
+            offer = read_further_offer(session, self.study.id, rater_session, protocol, now=self.now())
+        if self.study.state is not State.OPEN or (offer is None and not is_begun):
+            return False
+        what = "You have begun another set."
+        if offer is not None:
+            what = f"You may rate another {offer.n_trials} {self.around.trial}s."
+        bonus = protocol.bonus.per_extra_booklet if protocol.bonus else None
+        paid = f" A bonus of {bonus:.2f} is paid for it." if bonus else ""
+        print_line(self.console, f"{what}{paid} You need not. y to rate them · n to leave")
+        while (pressed := self.asking.keyboard.key()) not in ("y", "yes"):
+            if pressed in ("n", "no", "q"):
+                return False
+            print_line(self.console, "Please press y or n.")
+        try:
+            with writing(self.engine) as session:
+                token = take_further_booklet(session, self.study.id, rater_session, protocol, now=self.now())
+        except StateError as error:
+            print_line(self.console, str(error))
+            return False
+        keep_token(self.token_file, token)
+        return True
 
     def what_is_saved(self) -> str:
         rater_session = self._rater_session()
@@ -344,7 +389,7 @@ class _Rating:
         show_texts(self.console, view.prompt, view.texts, protocol=protocol)
         submission_id, shown_at = secrets.token_hex(16), self.clock()
         asked = [each for each in protocol.dimensions if view.dimension in (None, each.name)]
-        dimensions = [each.filled(view.fields).shown_to(rater_session.rater_id) for each in asked]
+        dimensions = [each.filled(view.fields).shown_to(rater_session.person_id) for each in asked]
         may_go_back = position > 1 and self._can_revise(rater_session, position - 1)
         answers = self.asking.judge(dimensions, view.answers, may_go_back=may_go_back)
         if answers is None:

@@ -167,7 +167,7 @@ class Around:
     def outcome_of_finished(self, rater_session: RaterSession, study_id: int) -> Outcome:
         """Return the outcome of a rater who finished: by the study's rule they may have failed the checks."""
         rule, rater_id = self.protocol.check_rule, rater_session.rater_id
-        if rule is None:
+        if rule is None or rater_session.is_further:
             return Outcome.FINISHED
         with reading(self.engine) as session:
             checks = frame.count_checks(session, study_id, rater_id=rater_id).get(rater_id, (0, 0))

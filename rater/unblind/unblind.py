@@ -286,7 +286,12 @@ def permuted(sealed_url: str, rating_url: str, name: str, *, allow_tampered: boo
             holders = read_holders(session, opened.published.id)
     require_answers(opened.published, len(collected.answers))
     new_arms = permute_arms(booklets, opened.cells, opened.study.arm_names, opened.seed)
-    joined = join(collected, opened, lambda rater, item: new_arms[holders[rater], item], tampered=tampered)
+
+    def arm_of(rater: str, item: str) -> str:
+        # the booklets of a rater have no text in common
+        return next(new_arms[booklet, item] for booklet in holders[rater] if (booklet, item) in new_arms)
+
+    joined = join(collected, opened, arm_of, tampered=tampered)
     # the tables of texts and metrics have the true arms, which a permutation must not reveal
     joined = replace(joined, texts=joined.texts.iloc[:0], metrics=())
     return Permuted(**{field.name: getattr(joined, field.name) for field in fields(Joined)})

@@ -19,13 +19,13 @@ from rater.errors import RaterError
 from rater.sanitize import sanitize_for_display
 from rater.store.rating.open import open_rating
 from rater.web import caches, errors, health, language, logs, rate_limits, security, webhook
-from rater.web.rating import arrival, ending, practice, preparation, questionnaire, trial
+from rater.web.rating import arrival, ending, further, practice, preparation, questionnaire, trial
 from rater.web.rating.flow import blueprint
 from rater.web.settings import Running, WebSettings, init_app
 from rater.web.theme import STATIC_FOLDER, static_version
 
 # importing a stage adds its views to the blueprint
-_STAGES = (arrival, preparation, questionnaire, practice, trial, ending)
+_STAGES = (arrival, preparation, questionnaire, practice, trial, ending, further)
 _ONE_YEAR_S = 365 * 24 * 3600
 
 

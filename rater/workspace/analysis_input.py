@@ -102,7 +102,8 @@ def study_facts(databases: Databases, name: str, seen: "Joined") -> StudyFacts:
         looks=_looks(events),
         n_planned_raters=seen.progress.n_booklets,
         n_started_raters=seen.progress.n_raters,
-        n_finished_raters=seen.progress.n_finished,
+        n_finished_raters=seen.progress.n_finished - seen.progress.n_further,
+        n_further_booklets=seen.progress.n_further,
         n_withdrawn_raters=seen.n_withdrawn,
         items_per_rater=study.items_per_rater,
         n_texts=study.design.n_completions,
@@ -222,7 +223,8 @@ def look_at(
         look += ", and the study is still open"
     screen = Screen(
         title=seen.title,
-        completed_raters=seen.progress.n_finished,
+        completed_raters=seen.progress.n_finished - seen.progress.n_further,
+        further_booklets=seen.progress.n_further,
         withdrawn_raters=seen.n_withdrawn,
         planned_raters=seen.progress.n_booklets,
         looked_at=seen.looked_at,
@@ -254,7 +256,8 @@ def permute(databases: Databases, name: str, *, allow_tampered: bool = False) ->
     seen = permuted(*databases, name, allow_tampered=allow_tampered)
     screen = Screen(
         title=seen.title,
-        completed_raters=seen.progress.n_finished,
+        completed_raters=seen.progress.n_finished - seen.progress.n_further,
+        further_booklets=seen.progress.n_further,
         withdrawn_raters=seen.n_withdrawn,
         planned_raters=seen.progress.n_booklets,
         banner=PERMUTED,

@@ -249,7 +249,9 @@ class DataCollection(DatabasePair):
         why = reason or FreedReason.BY_HAND
         with disposing(open_rating(self.rating_url)) as rating, writing(rating) as session:
             study_id = get_study(session, name).id
-            return free_place(session, study_id, rater.id, reason=why, by=user_for_log(who), now=utc_now())
+            # the site ends the whole submission, and an experimenter the booklet that is under way
+            rater_id = rater.id if why.is_of_submission else rater.current_id
+            return free_place(session, study_id, rater_id, reason=why, by=user_for_log(who), now=utc_now())
 
     def forget(self, name: str, rater: "Known", *, with_ratings: bool = False, who: str | None = None) -> str:
         """Delete a rater's identifiers, or all their data, and return the log's new head.

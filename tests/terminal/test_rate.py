@@ -24,6 +24,7 @@ from rater.store.rating.sessions import find_rater_session
 from rater.store.rating.studies import get_study, move_study
 from rater.store.rating.trials import Judgement, Submission, record_answers
 from rater.study.dimension import Dimension
+from rater.study.endings import Ending, Endings
 from rater.study.label_choice import Choose, shuffled_places
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
@@ -51,6 +52,28 @@ def test_a_study_is_rated_from_consent_to_thanks(
     assert "Say how happy each text is." in printed
     assert "Thank you. All your answers are saved" in printed
     assert re.findall(r"\d of 3", printed) == ["1 of 3", "2 of 3", "3 of 3"]
+
+
+def test_a_rater_who_finished_may_rate_another_booklet_or_leave_and_sees_the_code(
+    publish_study: Publish,
+    rate: Rate,
+    answers: Callable[[], list[AnswerRow]],
+    protocol: Protocol,
+    database: Engine,
+) -> None:
+    endings = Endings(finished=Ending(code="DONE-1"))
+    shown = protocol.model_copy(update={"booklets_per_rater": 3, "endings": endings})
+    publish_study(shown=shown, texts_apart=True)
+
+    first = rate("y", "", "3", "", "n")
+    second = rate("", "y", "4", "", "y", "q")
+
+    assert "You may rate another 1 texts. You need not. y to rate them" in first
+    assert _values(answers()) == [(1, 3), (2, 4)]
+    assert second.count("Your code: DONE-1") == 3
+    with reading(database) as session:
+        numbers = session.scalars(sql_select(Rater.booklet_number).order_by(Rater.booklet_number)).all()
+    assert numbers == [1, 2, 3]
 
 
 def test_a_trial_shows_text_question_scale_and_keys(publish_study: Publish, rate: Rate) -> None:

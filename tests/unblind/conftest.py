@@ -33,9 +33,16 @@ def answer(shown: TrialView) -> Judgement:
     return Judgement(None if digit > 6 else 1 + digit % 5, "hm" if digit < 3 else None)
 
 
-def rate(rating_url: str, study: Study, *, n_trials: int | None = None, judge: Judge = answer) -> str:
+def rate(
+    rating_url: str,
+    study: Study,
+    *,
+    n_trials: int | None = None,
+    judge: Judge = answer,
+    token: str | None = None,
+) -> str:
     """Take part as one rater, through as many trials as are named, or to the end; returns the rater's id."""
-    token = sessions.new_token()
+    token = token or sessions.new_token()
     with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
         published = get_study(session, study.name)
         arrival = raters.Arrival(Channel.WEB)

@@ -1,14 +1,17 @@
 from collections.abc import Callable
 from itertools import product
 
+import pandas as pd
 import pytest
 
 from rater.analysis.primary import analyze
 from rater.analysis.sequential import Seen
 from rater.errors import StateError
 from rater.publish.publish import close_study, open_study
-from rater.store.engine import disposing, reading
+from rater.store.engine import disposing, reading, writing
 from rater.store.log import read_events
+from rater.store.rating import sessions
+from rater.store.rating.further_booklets import take_further_booklet
 from rater.store.rating.open import open_rating
 from rater.store.rating.publication import NewBooklet, NewTrial
 from rater.store.rating.schema import EventRow
@@ -20,6 +23,7 @@ from rater.unblind import Permuted, Unblinded, permuted
 from rater.unblind.unblind import permute_arms
 from tests.unblind.conftest import (
     NOW,
+    change,
     changed,
     look,
     publish,
@@ -99,6 +103,47 @@ def test_the_plan_is_the_studys_with_its_defaults_filled_in(
 
     assert plan.contrast == ("walrus-arm", "zebra-arm")
     assert (plan.primary, plan.n_raters, plan.scope) == ("happiness", 6, "raters+prompts")
+
+
+def test_two_booklets_of_a_rater_give_the_result_of_one_booklet_with_all_their_texts(
+    study: Study, seal_completions: Callable[[Study], None], sealed_url: str, rating_url: str
+) -> None:
+    keen = changed(study, booklets_per_rater=2, plan={"raters": 6, "items_per_rater": 4})
+    seal_completions(keen)
+    publish(keen, sealed_url, rating_url)
+    people: dict[str, str] = {}
+    for _ in range(3):
+        token = sessions.new_token()
+        first = rate(rating_url, keen, token=token)
+        second = rate(rating_url, keen, token=take_another(rating_url, keen, token))
+        people |= {first: first, second: first}
+
+    as_people = look(sealed_url, rating_url, keen, interim=True)
+    shuffled = permuted(sealed_url, rating_url, keen.name)
+    change(rating_url, "UPDATE rater SET person_id = id, booklet_number = 1")
+    apart = look(sealed_url, rating_url, keen, interim=True)
+
+    person = apart.frame["rater"].map(people)
+    is_second = person != apart.frame["rater"]
+    by_hand = apart.frame.assign(rater=person, position=apart.frame["position"] + 4 * is_second).sort_values(
+        ["rater", "position"], ignore_index=True
+    )
+    pd.testing.assert_frame_equal(as_people.frame, by_hand)
+    found, expected = (analyze(each, as_people.plan) for each in (as_people.frame, by_hand))
+    assert found.n.raters == 3
+    assert found.dimensions[0].primary == expected.dimensions[0].primary
+    assert analyze(apart.frame, apart.plan).n.raters == 6
+    assert (len(as_people.raters), len(shuffled.frame)) == (3, 24)
+    assert (as_people.progress.n_raters, as_people.progress.n_further) == (3, 3)
+
+
+def take_another(rating_url: str, study: Study, token: str) -> str:
+    """Take a further booklet, and return the token for it."""
+    with disposing(open_rating(rating_url)) as rating, writing(rating) as session:
+        published = get_study(session, study.name)
+        current = sessions.find_rater_session(session, published.id, token)
+        assert current is not None
+        return take_further_booklet(session, published.id, current, published.protocol, now=NOW)
 
 
 def permuted_arms(*trials: NewTrial, seed: str = SEED) -> list[dict[str, str]]:

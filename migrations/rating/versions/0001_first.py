@@ -256,9 +256,26 @@ def upgrade() -> None:
         sa.Column("study_id", sa.Integer(), nullable=False, comment="The study rated."),
         sa.Column("booklet_id", sa.String(), nullable=False, comment="The assigned booklet."),
         sa.Column(
+            "person_id",
+            sa.String(),
+            nullable=False,
+            comment="The person: the id of the row of their first booklet.",
+        ),
+        sa.Column(
+            "booklet_number",
+            sa.Integer(),
+            nullable=False,
+            comment="1 for the person's first booklet, 2 for the second …",
+        ),
+        sa.Column(
             "channel", sa.String(), nullable=False, comment="web or terminal: where the rater takes part."
         ),
-        sa.Column("consented_at", sa.DateTime(), nullable=False, comment="Time of consent, in UTC."),
+        sa.Column(
+            "consented_at",
+            sa.DateTime(),
+            nullable=False,
+            comment="Time of consent, in UTC; of a later booklet, the time at which it was assigned.",
+        ),
         sa.Column(
             "screened_at",
             sa.DateTime(),
@@ -364,6 +381,18 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("rater_refers_to_study_by_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("rater_key")),
         sa.UniqueConstraint("id", "booklet_id", name="rater_and_booklet"),
+        sa.UniqueConstraint("person_id", "booklet_number", name="rater_has_one_booklet_of_a_number"),
+        sa.CheckConstraint(
+            "booklet_number >= 1 AND (booklet_number = 1) = (person_id = id)",
+            name=op.f("rater_is_the_person_of_a_first_booklet"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["person_id"],
+            ["rater.id"],
+            name=op.f("rater_refers_to_rater_by_person_id"),
+            initially="DEFERRED",
+            deferrable=True,
+        ),
     )
     op.create_index(op.f("rater_by_booklet_id"), "rater", ["booklet_id"], unique=False)
     op.create_index(op.f("rater_by_study_id"), "rater", ["study_id"], unique=False)

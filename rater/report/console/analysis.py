@@ -99,6 +99,8 @@ class Screen:
     completed_raters: int | None = None
     """The number of raters who have finished, if known."""
     planned_raters: int | None = None
+    further_booklets: int = 0
+    """Booklets finished by raters who had finished another one before."""
     looked_at: Sequence[Seen] = ()
     """All looks so far, this one last."""
     banner: str = ""
@@ -135,6 +137,7 @@ def _print(analysis: Analysis, console: Console, screen: Screen, *, show_all: bo
         analysis,
         n_finished=screen.completed_raters,
         n_planned=screen.planned_raters,
+        n_further=screen.further_booklets,
         n_withdrawn=screen.withdrawn_raters,
     )
     console.print(Text(sizes, style="dim"))

@@ -126,10 +126,19 @@ def _forecast_lines(study: Study, expected: Forecast) -> list[tuple[str, str]]:
             if expected.n_tokens
             else []
         ),
-        ("booklets", f"{expected.n_booklets:,}, one per planned rater{_describe_reassignment(study)}"),
+        ("booklets", f"{expected.n_booklets:,}, {_describe_holders(study)}{_describe_reassignment(study)}"),
         ("trials", f"{trials}; each completion is rated {expected.ratings_per_completion:.1f} times"),
         ("duration", f"about {duration}, from consent to the last page{stated}"),
     ]
+
+
+def _describe_holders(study: Study) -> str:
+    if study.booklets_per_rater == 1:
+        return "one per planned rater"
+    asked = "; the blinding question is asked after the first one" if study.blinding is not None else ""
+    return (
+        f"up to {study.booklets_per_rater} per rater, so that there may be fewer raters than planned{asked}"
+    )
 
 
 def _describe_reassignment(study: Study) -> str:

@@ -35,6 +35,8 @@ def _lines(watched: "Watched") -> list[tuple[str, str]]:
         raters += f", {watched.n_left} unfinished"
     else:
         raters += f", {watched.n_under_way} under way, {watched.n_left} silent or gone"
+    if watched.n_further:
+        raters += f" (booklets; {watched.n_further} further ones of raters who had finished one)"
     lines = [
         ("published", f"{watched.published_at:%Y-%m-%d %H:%M} UTC"),
         ("raters", raters),

@@ -89,15 +89,18 @@ def _of_the_study(study: StudyFacts | None, planned: Planned) -> list[IntegrityC
                 message="these are external ratings: no preregistration or verification by this software",
             )
         ]
-    finished = study.n_finished_raters >= study.n_planned_raters
+    n_booklets = study.n_finished_raters + study.n_further_booklets
+    finished = n_booklets >= study.n_planned_raters
+    counts = f"{n_booklets} of {counted(study.n_planned_raters, 'planned rater')} finished"
+    if study.n_further_booklets:
+        of = counted(study.n_planned_raters, "planned booklet")
+        counts = f"{n_booklets} of {of} finished, by {counted(study.n_finished_raters, 'rater')}"
     checks = [
         IntegrityCheck(passed=True, message="the key matches the commitment made at publication"),
         IntegrityCheck(passed=True, message="the hash chain of the study's log is intact"),
         IntegrityCheck(
             passed=finished,
-            message=(
-                f"{study.n_finished_raters} of {counted(study.n_planned_raters, 'planned rater')} finished"
-            ),
+            message=counts,
         ),
     ]
     checks += [

@@ -97,11 +97,23 @@ def _study(study: StudyFacts, findings: Findings) -> str:
     return (
         f"{source} {counted(len(study.arms), 'arm')} ({arms}). {describe_planned_raters(study)}"
         f"{describe_amendments(study)} {counted(study.n_started_raters, 'rater')} started and "
-        f"{study.n_finished_raters} finished. {withdrawn}The analysis includes "
+        f"{study.n_finished_raters} finished. {describe_further(study)}{withdrawn}The analysis includes "
         f"{counted(n.answers, 'answer')} by {counted(n.raters, 'rater')} to {counted(n.items, 'text')} of "
         f"{counted(n.prompts, 'prompt')}{deleted}. Each rater was shown {shown} in "
         f"{counted(study.items_per_rater, 'trial')}, in counterbalanced random order, and asked: "
         f"{_questions(findings)}. {_BLINDING}"
+    )
+
+
+def describe_further(study: StudyFacts) -> str:
+    """Return a sentence on the raters of several booklets, with a blank after it; empty without any."""
+    n = study.n_further_booklets
+    if not n:
+        return ""
+    which = "booklet was" if n == 1 else "booklets were"
+    return (
+        f"{n} further {which} finished by raters who had finished one before; a rater with several "
+        "booklets is one rater in every analysis. "
     )
 
 

@@ -89,7 +89,7 @@ QUICK_S = 1.0
 
 @dataclass(frozen=True)
 class RaterProgress:
-    """The progress of one rater."""
+    """The progress of one rater in one booklet."""
 
     id: str
     n_answered: int
@@ -104,6 +104,10 @@ class RaterProgress:
     replaced_why: FreedReason | None
     last_at: datetime | None
     """When they last answered."""
+    person_id: str
+    """The person, who may have several booklets."""
+    booklet_number: int
+    """1 for the person's first booklet."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,8 @@ def read_raters(session: Session, study_id: int) -> list[RaterProgress]:
             replaced_at=rater.replaced_at,
             replaced_why=rater.replaced_why,
             last_at=last_at,
+            person_id=rater.person_id,
+            booklet_number=rater.booklet_number,
         )
         for rater, n_trials, n_answered, last_at in rows
     ]

@@ -214,7 +214,8 @@ PERSONAL = ("identifiers", "questionnaire")
 _RATER_COLUMNS: ColumnSources = {
     name: (Rater, attribute)
     for name, attribute in {
-        "rater": "id",
+        "rater": "person_id",
+        "booklet_number": "booklet_number",
         "channel": "channel",
         "consented_at": "consented_at",
         "finished_at": "finished_at",
@@ -290,9 +291,11 @@ def read_export_tables(
 
 
 def read_rater_table(session: Session, study: PublishedStudy, *, now: datetime) -> ExportTable:
-    """Read the record of each rater's visit, one row each, by rater. Costs five queries."""
+    """Read the record of each rater's visit, a row for each booklet, by rater. Costs five queries."""
     watched = {rater.id: rater for rater in watch_raters(session, study, now=now)}
-    raters = session.scalars(select(Rater).where(Rater.study_id == study.id).order_by(Rater.id))
+    raters = session.scalars(
+        select(Rater).where(Rater.study_id == study.id).order_by(Rater.person_id, Rater.booklet_number)
+    )
     rows = []
     for rater in raters:
         own = watched[rater.id]

@@ -5,7 +5,7 @@ The log comes first. The database's own triggers refuse to delete answers and gu
 which `rater verify` shows that nothing else was changed, and the rater's random id, which then leads nowhere.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from rater.errors import StateError
 from rater.names import normalise_name
 from rater.store.engine import overwrite_deleted
 from rater.store.log import Event, EventKind, append_event, read_events
-from rater.store.rating.digests import RaterDigests, digest_rater, read_closings, read_digests
+from rater.store.rating.digests import Closing, RaterDigests, digest_rater, read_closings, read_digests
 from rater.store.rating.schema import (
     Answer,
     Comment,
@@ -38,9 +38,12 @@ OF_A_RATER = (Answer, Guess, Comment, QuestionnaireAnswer, Identifier, ShownEndi
 
 @dataclass(frozen=True)
 class Known:
-    """The data stored about a rater."""
+    """The data stored about a rater, with all their booklets."""
 
     id: str
+    """The id under which the rater holds their first booklet."""
+    current_id: str
+    """The id under which the rater holds their latest booklet."""
     consented_at: datetime
     n_answers: int
     n_identifiers: int
@@ -53,7 +56,7 @@ class Known:
 def find_known(session: Session, study_id: int, who: str) -> Known:
     """Find a rater by their id, its first characters, or their identifier on a recruitment site.
 
-    Costs up to five queries.
+    Costs up to six queries.
 
     Raises:
         StateError: nobody is known so, or several are.
@@ -63,10 +66,10 @@ def find_known(session: Session, study_id: int, who: str) -> Known:
     )
     found = set(session.scalars(by_identifier))
     if not found and len(who) >= MIN_PREFIX:
-        ids = select(Rater.id).where(
+        by_id = select(Rater.person_id).where(
             Rater.study_id == study_id, func.substr(Rater.id, 1, len(who)) == who.lower()
         )
-        found = set(session.scalars(ids))
+        found = set(session.scalars(by_id))
     if len(found) != 1:
         n = f"{len(found)} raters are" if found else "No rater of this study is"
         msg = (
@@ -75,13 +78,22 @@ def find_known(session: Session, study_id: int, who: str) -> Known:
         )
         raise StateError(msg)
     rater = session.get_one(Rater, found.pop())
-    answers = select(func.count(), func.count(Answer.comment)).where(Answer.rater_id == rater.id)
+    ids = _ids_of(session, rater.id)
+    answers = select(func.count(), func.count(Answer.comment)).where(Answer.rater_id.in_(ids))
     n_answers, n_on_answers = session.execute(answers).one()
     n_identifiers, n_questions, n_at_end = (
-        session.scalar(select(func.count()).select_from(table).where(table.rater_id == rater.id)) or 0
+        session.scalar(select(func.count()).select_from(table).where(table.rater_id.in_(ids))) or 0
         for table in (Identifier, QuestionnaireAnswer, Comment)
     )
-    return Known(rater.id, rater.consented_at, n_answers, n_identifiers, n_questions, n_on_answers + n_at_end)
+    return Known(
+        id=rater.id,
+        current_id=ids[-1],
+        consented_at=rater.consented_at,
+        n_answers=n_answers,
+        n_identifiers=n_identifiers,
+        n_questions=n_questions,
+        n_comments=n_on_answers + n_at_end,
+    )
 
 
 def forget_identifiers(session: Session, study_id: int, known: Known, *, by: str, now: datetime) -> str:
@@ -109,30 +121,46 @@ def forget_identifiers(session: Session, study_id: int, known: Known, *, by: str
 
 
 def redact(session: Session, study_id: int, known: Known, *, by: str, now: datetime) -> str:
-    """Delete a rater and everything they gave; return the log's new head. Their booklet is free again.
+    """Delete a rater and everything they gave; return the log's new head. Their booklets are free again.
 
-    Must run in a `writing` transaction.
+    The log has a row for each of their booklets. Must run in a `writing` transaction.
     """
     _lock(session, study_id)
     overwrite_deleted(session)
     closings = read_closings(read_events(session, EventRow, study_id))
-    digests = digest_rater(session, study_id, known.id, closings=closings)
-    head = append_event(
+    ids = _ids_of(session, known.id)
+    heads = [
+        _log_redacted(session, study_id, rater_id, closings=closings, by=by, now=now) for rater_id in ids
+    ]
+    for table in OF_A_RATER:
+        session.execute(delete(table).where(table.rater_id.in_(ids)))
+    session.execute(update(Invitation).where(Invitation.rater_id.in_(ids)).values(label="", rater_id=None))
+    session.execute(delete(Rater).where(Rater.id.in_(ids)))
+    return heads[-1]
+
+
+def _log_redacted(
+    session: Session, study_id: int, rater_id: str, *, closings: Sequence[Closing], by: str, now: datetime
+) -> str:
+    digests = digest_rater(session, study_id, rater_id, closings=closings)
+    n_answers = session.scalar(select(func.count()).where(Answer.rater_id == rater_id))
+    return append_event(
         session,
         EventRow,
         study_id,
         kind=EventKind.REDACTED,
         at=now,
         by=by,
-        rater=known.id,
-        n=known.n_answers,
+        rater=rater_id,
+        n=n_answers or 0,
         closings={str(sequence): asdict(each) for sequence, each in digests.items()},
     )
-    for table in OF_A_RATER:
-        session.execute(delete(table).where(table.rater_id == known.id))
-    session.execute(update(Invitation).where(Invitation.rater_id == known.id).values(label="", rater_id=None))
-    session.execute(delete(Rater).where(Rater.id == known.id))
-    return head
+
+
+def _ids_of(session: Session, person_id: str) -> Sequence[str]:
+    """Read the ids under which a person holds booklets, the first one first. Costs one query."""
+    mine = select(Rater.id).where(Rater.person_id == person_id).order_by(Rater.booklet_number)
+    return session.scalars(mine).all()
 
 
 def read_redacted(events: Iterable[Event]) -> dict[str, dict[int, RaterDigests]]:

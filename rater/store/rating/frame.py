@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from rater.store.rating.schema import (
     Answer,
     AttentionCheckRow,
+    Booklet,
     Comment,
     Guess,
     Item,
@@ -133,20 +135,47 @@ class RaterRow:
 
 def read_arrivals(session: Session, study_id: int) -> list[str]:
     """Read the ids of raters in the order in which they agreed to take part. Costs one query."""
-    return list(
-        session.scalars(select(Rater.id).where(Rater.study_id == study_id).order_by(Rater.consented_at))
+    mine = select(Rater.id).where(Rater.study_id == study_id, Rater.booklet_number == 1)
+    return list(session.scalars(mine.order_by(Rater.consented_at)))
+
+
+def _count_earlier_trials(session: Session, study_id: int) -> dict[str, int]:
+    """Count the trials of a person's booklets before each further one, by its rater's id. Costs one query."""
+    people = select(Rater.person_id).where(Rater.study_id == study_id, Rater.booklet_number > 1)
+    rows = session.execute(
+        select(Rater.person_id, Rater.id, Booklet.n_trials)
+        .join(Booklet, Booklet.id == Rater.booklet_id)
+        .where(Rater.person_id.in_(people))
+        .order_by(Rater.person_id, Rater.booklet_number)
     )
+    earlier: dict[str, int] = {}
+    for _, booklets in groupby(rows, key=lambda row: str(row.person_id)):
+        n_trials = 0
+        for _, rater_id, own in booklets:
+            earlier[rater_id] = n_trials
+            n_trials += own
+    return earlier
 
 
 def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
     """Read the latest revision of every answer to a completion, in order of rater and position.
 
-    Answers to attention checks are left out, and those of raters who withdrew. Costs two queries.
+    A person with several booklets is one rater, whose positions continue from booklet to booklet. Answers to
+    attention checks are left out, and those of raters who withdrew. Costs three queries.
     """
     others = _read_other_items(session, study_id)
+    earlier = _count_earlier_trials(session, study_id)
     first = aliased(Answer)
     rows = session.execute(
-        select(Answer, first, TrialTextRow.item_id, TrialTextRow.is_repeat, Item.prompt, Item.fields)
+        select(
+            Answer,
+            first,
+            Rater.person_id,
+            TrialTextRow.item_id,
+            TrialTextRow.is_repeat,
+            Item.prompt,
+            Item.fields,
+        )
         .join(Rater, Rater.id == Answer.rater_id)
         .join(TrialTextRow, has_answered_first_text())
         .join(Item, Item.id == TrialTextRow.item_id)
@@ -160,16 +189,16 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
             ),
         )
         .where(Rater.study_id == study_id, has_not_withdrawn(), ~Item.is_check, ~_newer())
-        .order_by(Answer.rater_id, Answer.position, Answer.dimension)
+        .order_by(Rater.person_id, Rater.booklet_number, Answer.position, Answer.dimension)
     )
     return [
         AnswerRow(
-            rater_id=answer.rater_id,
+            rater_id=person_id,
             item_ids=(item_id, *others.get((answer.booklet_id, answer.position), ())),
             prompt=prompt,
             fields=read_fields(fields),
             dimension=answer.dimension,
-            position=answer.position,
+            position=answer.position + earlier.get(answer.rater_id, 0),
             answer=answer.value,
             not_applicable=answer.not_applicable,
             confidence=answer.confidence,
@@ -182,7 +211,7 @@ def read_answers(session: Session, study_id: int) -> list[AnswerRow]:
             answered_at=answer.answered_at,
             first_answered_at=first.answered_at,
         )
-        for answer, first, item_id, is_repeat, prompt, fields in rows
+        for answer, first, person_id, item_id, is_repeat, prompt, fields in rows
     ]
 
 
@@ -194,7 +223,7 @@ def read_assigned(session: Session, study_id: int) -> list[AssignedRow]:
     others = _read_other_items(session, study_id)
     rows = session.execute(
         select(
-            Rater.id,
+            Rater.person_id,
             TrialTextRow.item_id,
             Item.prompt,
             TrialRow.booklet_id,
@@ -205,7 +234,7 @@ def read_assigned(session: Session, study_id: int) -> list[AssignedRow]:
         .join(TrialTextRow, _is_first_text_of_trial())
         .join(Item, Item.id == TrialTextRow.item_id)
         .where(Rater.study_id == study_id, has_not_withdrawn(), ~Item.is_check, ~TrialRow.is_repeat)
-        .order_by(Rater.id, TrialRow.position)
+        .order_by(Rater.person_id, Rater.booklet_number, TrialRow.position)
     )
     return [
         AssignedRow(rater_id, (item_id, *others.get((booklet_id, position), ())), prompt, dimension)
@@ -261,24 +290,34 @@ def read_guesses(session: Session, study_id: int) -> list[GuessRow]:
 
 
 def read_visits(session: Session, study_id: int) -> list[RaterRow]:
-    """Read the record of each rater's visit, by rater. Costs two queries."""
+    """Read the record of each person's visit, by rater. Costs two queries.
+
+    Of a person with several booklets, whether they finished is of the first one, and attention checks are
+    those of the booklet in which the most were failed.
+    """
     checks = count_checks(session, study_id)
-    raters = session.execute(
-        select(Rater.id, Rater.finished_at, Rater.left_why, Rater.replaced_at)
+    rows = session.execute(
+        select(Rater.person_id, Rater.id, Rater.finished_at, Rater.left_why, Rater.replaced_at)
         .where(Rater.study_id == study_id)
-        .order_by(Rater.id)
+        .order_by(Rater.person_id, Rater.booklet_number)
     )
-    return [
-        RaterRow(
-            rater_id=rater_id,
-            n_checks=checks.get(rater_id, (0, 0))[0],
-            n_passed=checks.get(rater_id, (0, 0))[1],
-            has_finished=finished_at is not None,
-            left_why=left_why,
-            is_replaced=replaced_at is not None,
+    visits = []
+    for person_id, booklets in groupby(rows, key=lambda row: str(row.person_id)):
+        own = list(booklets)
+        counts = [checks.get(row.id, (0, 0)) for row in own]
+        n_checks, n_passed = max(counts, key=lambda each: (each[0] - each[1], each[0]))
+        first = own[0]
+        visits.append(
+            RaterRow(
+                rater_id=person_id,
+                n_checks=n_checks,
+                n_passed=n_passed,
+                has_finished=first.finished_at is not None,
+                left_why=first.left_why,
+                is_replaced=first.replaced_at is not None,
+            )
         )
-        for rater_id, finished_at, left_why, replaced_at in raters
-    ]
+    return visits
 
 
 def read_comments(session: Session, study_id: int) -> list[tuple[str, str]]:
@@ -306,10 +345,17 @@ def read_questionnaire(session: Session, study_id: int) -> list[tuple[str, str, 
     return [(rater, question, read_given(value)) for rater, question, value in session.execute(query)]
 
 
-def read_holders(session: Session, study_id: int) -> dict[str, str]:
-    """Return the booklet of each rater. Costs one query."""
-    rows = session.execute(select(Rater.id, Rater.booklet_id).where(Rater.study_id == study_id))
-    return {row.id: row.booklet_id for row in rows}
+def read_holders(session: Session, study_id: int) -> dict[str, list[str]]:
+    """Return the booklets of each person, in the order in which they were assigned. Costs one query."""
+    rows = session.execute(
+        select(Rater.person_id, Rater.booklet_id)
+        .where(Rater.study_id == study_id)
+        .order_by(Rater.person_id, Rater.booklet_number)
+    )
+    holders: dict[str, list[str]] = {}
+    for person_id, booklet_id in rows:
+        holders.setdefault(person_id, []).append(booklet_id)
+    return holders
 
 
 def has_not_withdrawn() -> ColumnElement[bool]:

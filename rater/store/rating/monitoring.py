@@ -80,6 +80,9 @@ class Watched:
     published_at: datetime
     n_booklets: int
     n_finished: int
+    """Booklets finished."""
+    n_further: int
+    """Those of them that a rater finished after another one."""
     n_under_way: int
     """0 once the study is closed."""
     n_left: int
@@ -106,7 +109,7 @@ class Watched:
 
 @dataclass(frozen=True)
 class WatchedRater:
-    """The progress of one rater, without answers."""
+    """The progress of one rater in one booklet, without answers."""
 
     id: str
     consented_at: datetime
@@ -120,6 +123,10 @@ class WatchedRater:
     n_checks: int
     flags: Mapping[str, str]
     """Unusual answering, with the numbers that show it; it excludes nobody."""
+    person_id: str
+    """The person, who may have several booklets."""
+    booklet_number: int
+    """1 for the person's first booklet."""
 
 
 def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Watched:
@@ -129,6 +136,7 @@ def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Wa
     n_booklets = count_booklets(session, study.id)
     statuses = read_statuses(session, study, raters, now=now)
     gone = [rater for rater in raters if statuses[rater.id].is_gone]
+    n_further = sum(rater.booklet_number > 1 and statuses[rater.id].has_finished for rater in raters)
     finished = [
         (rater.consented_at, rater.finished_at)
         for rater in raters
@@ -138,7 +146,12 @@ def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Wa
     over = min(PACE_OVER, now - (_first_opened_at(session, study) or study.published_at))
     has_pace = study.state is State.OPEN and over >= _MIN_PACE_TIME and n_recent > 0
     to_go = max(0, n_booklets - len(finished))
-    minutes = [(end - begin).total_seconds() / 60 for begin, end in finished]
+    # a further booklet takes less time, since nothing is read or asked around its trials
+    minutes = [
+        (rater.finished_at - rater.consented_at).total_seconds() / 60
+        for rater in raters
+        if rater.finished_at is not None and rater.booklet_number == 1 and statuses[rater.id].has_finished
+    ]
     return Watched(
         name=study.name,
         title=study.protocol.title,
@@ -146,6 +159,7 @@ def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Wa
         published_at=study.published_at,
         n_booklets=n_booklets,
         n_finished=len(finished),
+        n_further=n_further,
         n_under_way=list(statuses.values()).count(RaterStatus.UNDER_WAY),
         n_left=len(gone),
         n_answers=n_answers,
@@ -161,10 +175,13 @@ def watch_study(session: Session, study: PublishedStudy, *, now: datetime) -> Wa
 
 
 def read_session_minutes(session: Session, study_id: int) -> list[float]:
-    """Read the minutes from consent to the last answer of each rater who finished. Costs one query."""
+    """Read the minutes from consent to the last answer of each rater who finished. Costs one query.
+
+    Further booklets are left out.
+    """
     rows = session.execute(
         select(Rater.consented_at, Rater.finished_at).where(
-            Rater.study_id == study_id, Rater.finished_at.is_not(None)
+            Rater.study_id == study_id, Rater.finished_at.is_not(None), Rater.booklet_number == 1
         )
     )
     return [(end - begin).total_seconds() / 60 for begin, end in rows if end is not None]
@@ -228,6 +245,8 @@ def watch_raters(session: Session, study: PublishedStudy, *, now: datetime) -> l
                 n_checks_passed=own_checks[1],
                 n_checks=own_checks[0],
                 flags=explain_flags(own) if own else {},
+                person_id=rater.person_id,
+                booklet_number=rater.booklet_number,
             )
         )
     return watched

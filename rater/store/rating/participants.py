@@ -1,10 +1,12 @@
-"""Participants of a study: one row for each rater, with what a recruiter needs to pay them. None is by arm.
+"""Participants of a study: one row for each person, with what a recruiter needs to pay them. None is by arm.
+
+A person with several booklets has the status of the first one; times and counts are of all of them.
 
 Identifiers of the recruitment site, labels of personal links and comments are read on request only: they may
 identify a person. They stay in tables of their own, from which `rater forget` deletes them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,7 +37,13 @@ class Participant:
     replaced_why: FreedReason | None
     """The reason why their place was freed."""
     code: str | None
-    """The completion code that they were shown last."""
+    """The completion code that they were shown last, of their first booklet."""
+    further: tuple[RaterStatus, ...]
+    """The status of each booklet after the first."""
+    n_paid_checks_passed: int
+    """Attention checks passed in booklets that were finished without failing them by the study's rule."""
+    current_id: str
+    """The id under which they hold their latest booklet; of the first booklet it is `rater_id`."""
     consented_at: datetime
     last_seen_at: datetime
     """Time of the last stored step or answer, in UTC."""
@@ -50,11 +58,24 @@ class Participant:
     comment: str | None
     """The comment at the end; None if there is none, they withdrew, or it is not to be shown."""
 
+    @property
+    def n_extra_booklets(self) -> int:
+        """The booklets after the first that were finished without failing the attention checks."""
+        return sum(status in _ACCEPTED for status in self.further)
+
+    @property
+    def current_status(self) -> RaterStatus:
+        """The status of their latest booklet."""
+        return self.further[-1] if self.further else self.status
+
+
+_ACCEPTED = frozenset({RaterStatus.FINISHED, RaterStatus.SURPLUS})
+
 
 def read_participants(
     session: Session, study: PublishedStudy, *, with_identifiers: bool, now: datetime
 ) -> list[Participant]:
-    """Read one row for each rater, in the order in which they came. Costs six queries, or nine.
+    """Read one row for each person, in the order in which they came. Costs six queries, or nine.
 
     Args:
         session: A snapshot.
@@ -67,11 +88,16 @@ def read_participants(
     personal = _read_personal(session, study) if with_identifiers else _Personal({}, {}, {})
     recruitment = study.protocol.recruitment
     person = recruitment.participant_id if recruitment else ""
+    booklets: dict[str, list[WatchedRater]] = {}
+    for watched in watch_raters(session, study, now=now):
+        booklets.setdefault(watched.person_id, []).append(watched)
+    for own in booklets.values():
+        own.sort(key=lambda each: each.booklet_number)
     return [
         _participant(
-            watched, raters[watched.id], code=codes.get(watched.id), personal=personal, person=person
+            own, [raters[each.id] for each in own], code=codes.get(id_), personal=personal, person=person
         )
-        for watched in watch_raters(session, study, now=now)
+        for id_, own in booklets.items()
     ]
 
 
@@ -93,11 +119,17 @@ class _Personal:
 
 
 def _participant(
-    watched: WatchedRater, rater: Rater, *, code: str | None, personal: _Personal, person: str
+    watched: Sequence[WatchedRater],
+    raters: Sequence[Rater],
+    *,
+    code: str | None,
+    personal: _Personal,
+    person: str,
 ) -> Participant:
+    """Make a participant of their booklets, the first one first."""
+    rater, first = raters[0], watched[0]
     identifiers = dict(personal.identifiers.get(rater.id, {}))
-    last_seen_at = max(at for at in (*_steps(rater), watched.last_at) if at is not None)
-    end = rater.finished_at or last_seen_at
+    seen_at = [_last_seen_at(*each) for each in zip(raters, watched, strict=True)]
     is_withdrawn = rater.left_why is LeavingReason.WITHDRAWN
     return Participant(
         rater_id=rater.id,
@@ -105,19 +137,33 @@ def _participant(
         other_identifiers=identifiers,
         label=personal.labels.get(rater.id),
         channel=rater.channel,
-        status=watched.status,
+        status=first.status,
         replaced_why=rater.replaced_why,
         code=code,
+        further=tuple(each.status for each in watched[1:]),
+        n_paid_checks_passed=sum(each.n_checks_passed for each in watched if each.status in _ACCEPTED),
+        current_id=raters[-1].id,
         consented_at=rater.consented_at,
-        last_seen_at=last_seen_at,
-        minutes=(end - rater.consented_at).total_seconds() / 60,
-        n_answered=watched.n_answered,
-        n_trials=watched.n_trials,
-        n_checks=watched.n_checks,
-        n_checks_passed=watched.n_checks_passed,
-        flags=watched.flags,
+        last_seen_at=max(seen_at),
+        minutes=sum(
+            ((each.finished_at or at) - each.consented_at).total_seconds() / 60
+            for each, at in zip(raters, seen_at, strict=True)
+        ),
+        n_answered=sum(each.n_answered for each in watched),
+        n_trials=sum(each.n_trials for each in watched),
+        n_checks=sum(each.n_checks for each in watched),
+        n_checks_passed=sum(each.n_checks_passed for each in watched),
+        flags={
+            flag if each.booklet_number == 1 else f"{flag}, booklet {each.booklet_number}": numbers
+            for each in watched
+            for flag, numbers in each.flags.items()
+        },
         comment=None if is_withdrawn else personal.comments.get(rater.id),
     )
+
+
+def _last_seen_at(rater: Rater, watched: WatchedRater) -> datetime:
+    return max(at for at in (*_steps(rater), watched.last_at) if at is not None)
 
 
 def _steps(rater: Rater) -> tuple[datetime | None, ...]:

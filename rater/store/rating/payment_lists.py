@@ -71,9 +71,25 @@ _LISTS = {
 }
 
 
-def payment_of(status: RaterStatus) -> Payment:
-    """Return the list that participants of a status are in."""
+def payment_of(status: RaterStatus, *, has_further: bool = False) -> Payment:
+    """Return the list that participants of a status are in.
+
+    A further booklet is offered only after a finished one, which was shown its code. So raters with one are
+    approved, also if they withdrew their answers later.
+    """
+    if has_further and status is RaterStatus.WITHDRAWN:
+        return Payment.APPROVE
     return _LISTS.get(status, Payment.RETURN)
+
+
+def _payment_of(participant: Participant) -> Payment:
+    return payment_of(participant.status, has_further=bool(participant.further))
+
+
+def _bonus_amount(participant: Participant, bonus: Bonus) -> Decimal:
+    return bonus.amount(
+        n_checks_passed=participant.n_paid_checks_passed, n_extra_booklets=participant.n_extra_booklets
+    )
 
 
 def make_payment_lists(participants: Iterable[Participant], bonus: Bonus | None) -> PaymentLists:
@@ -81,13 +97,13 @@ def make_payment_lists(participants: Iterable[Participant], bonus: Bonus | None)
     lists: dict[Payment, list[Reasoned]] = {payment: [] for payment in Payment}
     bonuses, n_unnamed = [], 0
     for each in participants:
-        payment = payment_of(each.status)
+        payment = _payment_of(each)
         if each.participant_id is None:
             n_unnamed += 1
             continue
         lists[payment].append(Reasoned(each.participant_id, describe_reason(each)))
         if bonus is not None and payment is Payment.APPROVE:
-            amount = bonus.amount(n_checks_passed=each.n_checks_passed)
+            amount = _bonus_amount(each, bonus)
             if amount:
                 bonuses.append(BonusPayment(each.participant_id, amount))
     return PaymentLists(
@@ -111,8 +127,9 @@ def participant_table(participants: Sequence[Participant], protocol: Protocol) -
             *(each.other_identifiers.get(name) for name in others),
             each.label,
             each.status.value,
-            payment_of(each.status).value,
+            _payment_of(each).value,
             describe_reason(each),
+            "; ".join(each.further),
             each.code,
             each.consented_at,
             each.last_seen_at,
@@ -136,6 +153,7 @@ _AFTER = (
     "status",
     "list",
     "reason",
+    "further_booklets",
     "code",
     "consented_at",
     "last_seen_at",
@@ -151,9 +169,9 @@ _AFTER = (
 
 
 def _bonus_of(participant: Participant, bonus: Bonus | None) -> str | None:
-    if bonus is None or payment_of(participant.status) is not Payment.APPROVE:
+    if bonus is None or _payment_of(participant) is not Payment.APPROVE:
         return None
-    return f"{bonus.amount(n_checks_passed=participant.n_checks_passed):.2f}"
+    return f"{_bonus_amount(participant, bonus):.2f}"
 
 
 def describe_reason(participant: Participant) -> str:

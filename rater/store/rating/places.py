@@ -9,11 +9,12 @@ surplus, unless the study has `late_raters="stop"`, and never holds a second pla
 No rule reads an answer other than those to attention checks.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from rater.errors import ClosedError, StateError
 from rater.names import normalise_name
@@ -36,6 +37,8 @@ class Limits:
     """The rule by which raters who fail attention checks are replaced."""
     finish_is_final: bool = False
     """True if the last answer ends a rater's revisions, because no page follows on which they could."""
+    unsuitable: tuple[Select[str], ...] = ()
+    """Queries of booklets that are not free for this rater."""
 
     @property
     def since(self) -> datetime:
@@ -43,9 +46,13 @@ class Limits:
         return self.now - timedelta(hours=self.reassign_after_hours or 0)
 
     @classmethod
-    def of(cls, protocol: Protocol, now: datetime) -> "Limits":
+    def of(cls, protocol: Protocol, now: datetime, *, unsuitable: tuple[Select[str], ...] = ()) -> "Limits":
         """Read the rule from a study's protocol."""
-        return cls(now, protocol.inactive_hours, protocol.check_rule, protocol.finish_is_final)
+        return cls(now, protocol.inactive_hours, protocol.check_rule, protocol.finish_is_final, unsuitable)
+
+    def suits(self, booklet_id: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+        """Match booklets that may be free for this rater."""
+        return and_(true(), *(booklet_id.not_in(each) for each in self.unsuitable))
 
 
 def has_free_booklet(session: Session, study_id: int, limits: Limits) -> bool:
@@ -59,7 +66,7 @@ def find_free_booklet(session: Session, study_id: int, limits: Limits) -> str | 
     First one without a rater, then one whose rater failed the attention checks, then the one inactive
     longest.
     """
-    free = session.scalars(_free_booklets(study_id)).first()
+    free = session.scalars(_free_booklets(study_id, limits)).first()
     if free is not None:
         return free
     failed = _find_failed(session, study_id, limits)
@@ -67,7 +74,7 @@ def find_free_booklet(session: Session, study_id: int, limits: Limits) -> str | 
         return session.get_one(Rater, failed).booklet_id
     if limits.reassign_after_hours is None:
         return None
-    return session.scalars(_inactive_booklets(study_id, limits.since)).first()
+    return session.scalars(_inactive_booklets(study_id, limits)).first()
 
 
 def take_booklet(session: Session, study_id: int, limits: Limits) -> str | None:
@@ -75,7 +82,7 @@ def take_booklet(session: Session, study_id: int, limits: Limits) -> str | None:
 
     Must run in a `writing` transaction that has locked the study's row. Costs one to eight queries.
     """
-    free = session.scalars(_free_booklets(study_id)).first()
+    free = session.scalars(_free_booklets(study_id, limits)).first()
     if free is not None:
         return free
     failed = _find_failed(session, study_id, limits)
@@ -91,8 +98,9 @@ def free_place(
     """Free the place of a rater, log it, and return the log's new head. The answers are kept.
 
     The place of a rater who has finished is freed only if the recruitment site returned or rejected them, or
-    if they failed the attention checks: nobody is replaced because of their answers. Must run in a `writing`
-    transaction. Costs four queries, an update and an insert.
+    if they failed the attention checks: nobody is replaced because of their answers. If the site ended the
+    submission, the places of the person's other booklets are freed as well. Must run in a `writing`
+    transaction. Costs up to five queries, and an update and an insert for each place.
 
     Args:
         session: The transaction.
@@ -117,6 +125,33 @@ def free_place(
         select(Rater).where(Rater.id == rater_id, Rater.study_id == study_id).with_for_update(key_share=True)
     )
     rater = session.scalars(lock.execution_options(populate_existing=True)).first()
+    rater = _require_holder(rater, rater_id, reason)
+    freed = [rater, *(_read_further(session, rater) if reason.is_of_submission else ())]
+    for each in freed:
+        each.replaced_at, each.replaced_why = now, reason
+    session.flush()
+    heads = [
+        append_event(
+            session,
+            EventRow,
+            study_id,
+            kind=EventKind.FREED,
+            at=now,
+            rater=each.id,
+            reason=reason.value,
+            by=by,
+        )
+        for each in freed
+    ]
+    return heads[-1]
+
+
+def _require_holder(rater: Rater | None, rater_id: str, reason: FreedReason) -> Rater:
+    """Return a rater whose place can be freed for a reason.
+
+    Raises:
+        StateError: the rater is unknown, holds no place, or has finished.
+    """
     if rater is None:
         msg = f"No rater of this study has the id {rater_id!r}."
         raise StateError(msg)
@@ -131,11 +166,13 @@ def free_place(
             f"valid: {valid}."
         )
         raise StateError(msg)
-    rater.replaced_at, rater.replaced_why = now, reason
-    session.flush()
-    return append_event(
-        session, EventRow, study_id, kind=EventKind.FREED, at=now, rater=rater_id, reason=reason.value, by=by
-    )
+    return rater
+
+
+def _read_further(session: Session, rater: Rater) -> Sequence[Rater]:
+    """Read and lock the rows of a person's other booklets that they hold. Costs one query."""
+    others = select(Rater).where(Rater.person_id == rater.person_id, Rater.id != rater.id, holds_booklet())
+    return session.scalars(others.with_for_update(key_share=True).order_by(Rater.booklet_number)).all()
 
 
 def find_participant(session: Session, study_id: int, participant_id: str) -> str | None:
@@ -175,7 +212,11 @@ def _find_failed(session: Session, study_id: int, limits: Limits) -> str | None:
     finished = session.scalars(
         select(Rater.id)
         .where(
-            Rater.study_id == study_id, holds_booklet(), Rater.finished_at.is_not(None), final_at.is_not(None)
+            Rater.study_id == study_id,
+            holds_booklet(),
+            Rater.finished_at.is_not(None),
+            final_at.is_not(None),
+            limits.suits(Rater.booklet_id),
         )
         .order_by(Rater.finished_at, Rater.id)
     ).all()
@@ -187,7 +228,7 @@ def _take_inactive(session: Session, study_id: int, limits: Limits) -> str | Non
     """Take the booklet that was inactive longest, if for too long, from its rater."""
     if limits.reassign_after_hours is None:
         return None
-    inactive = _inactive_booklets(study_id, limits.since)
+    inactive = _inactive_booklets(study_id, limits)
     for rater_id in session.scalars(inactive.with_only_columns(Rater.id).limit(None)).all():
         # A rater whose row is locked is sending an answer now, so they are not inactive. Waiting for the lock
         # could deadlock, since their transaction waits for the study's row, which this one holds.
@@ -199,22 +240,29 @@ def _take_inactive(session: Session, study_id: int, limits: Limits) -> str | Non
     return None
 
 
-def _free_booklets(study_id: int) -> Select[str]:
+def _free_booklets(study_id: int, limits: Limits) -> Select[str]:
     # a rater who returned late and finished has rated the booklet, although it was assigned again
     is_surplus = and_(Rater.left_at.is_(None), Rater.finished_at > Rater.replaced_at)
     taken = select(Rater.id).where(Rater.booklet_id == Booklet.id, or_(holds_booklet(), is_surplus)).exists()
     # ids are random, so the lowest free one is a random choice
-    return select(Booklet.id).where(Booklet.study_id == study_id, ~taken).order_by(Booklet.id).limit(1)
+    is_free = and_(Booklet.study_id == study_id, ~taken, limits.suits(Booklet.id))
+    return select(Booklet.id).where(is_free).order_by(Booklet.id).limit(1)
 
 
-def _inactive_booklets(study_id: int, since: datetime) -> Select[str]:
+def _inactive_booklets(study_id: int, limits: Limits) -> Select[str]:
     last_at = func.coalesce(
         select(func.max(Answer.answered_at)).where(Answer.rater_id == Rater.id).scalar_subquery(),
         Rater.consented_at,
     )
     return (
         select(Rater.booklet_id)
-        .where(Rater.study_id == study_id, holds_booklet(), Rater.finished_at.is_(None), last_at < since)
+        .where(
+            Rater.study_id == study_id,
+            holds_booklet(),
+            Rater.finished_at.is_(None),
+            last_at < limits.since,
+            limits.suits(Rater.booklet_id),
+        )
         .order_by(last_at, Rater.id)
         .limit(1)
     )

@@ -108,7 +108,7 @@ class Arrival:
 def read_offer(session: Session, study_id: int, limits: Limits) -> Offer | None:
     """Describe the work of the next free booklet; None if all are assigned. Costs up to 4 queries."""
     booklet_id = find_free_booklet(session, study_id, limits)
-    return None if booklet_id is None else _read_size(session, study_id, booklet_id)
+    return None if booklet_id is None else read_size(session, study_id, booklet_id)
 
 
 def read_usual_offer(session: Session, study_id: int) -> Offer | None:
@@ -116,10 +116,11 @@ def read_usual_offer(session: Session, study_id: int) -> Offer | None:
     booklet_id = session.scalars(
         select(Booklet.id).where(Booklet.study_id == study_id).order_by(Booklet.id).limit(1)
     ).first()
-    return None if booklet_id is None else _read_size(session, study_id, booklet_id)
+    return None if booklet_id is None else read_size(session, study_id, booklet_id)
 
 
-def _read_size(session: Session, study_id: int, booklet_id: str) -> Offer:
+def read_size(session: Session, study_id: int, booklet_id: str) -> Offer:
+    """Describe the work of a booklet. Costs up to two queries."""
     asked = select(TrialRow.dimension).where(TrialRow.booklet_id == booklet_id).limit(1).scalar_subquery()
     # without fields their JSON is {}; with fields their names count in place of their labels
     length = func.length(Item.prompt) + func.length(Item.fields) - 2 + func.length(Item.text)
@@ -169,23 +170,25 @@ def claim_booklet(
 
 
 def find_known(session: Session, study_id: int, *, arrival: Arrival, protocol: Protocol) -> str | None:
-    """Find the rater who came before as the same person, or by the same personal link. Costs two queries."""
+    """Find the rater who came before as the same person, or by the same personal link, at the latest booklet.
+
+    Costs two queries.
+    """
+    latest = select(Rater.id).order_by(Rater.booklet_number.desc()).limit(1)
     person = protocol.recruitment and arrival.identifiers.get(protocol.recruitment.participant_id)
     if person:
-        found = session.scalars(
-            select(Identifier.rater_id).where(
-                Identifier.study_id == study_id, Identifier.value == person, Identifier.is_person
-            )
-        ).first()
+        by_person = latest.join(Identifier, Identifier.rater_id == Rater.person_id).where(
+            Identifier.study_id == study_id, Identifier.value == person, Identifier.is_person
+        )
+        found = session.scalars(by_person).first()
         if found:
             return found
     if arrival.invitation is None:
         return None
-    return session.scalars(
-        select(Invitation.rater_id).where(
-            Invitation.code_digest == digest(arrival.invitation), Invitation.study_id == study_id
-        )
-    ).first()
+    by_link = latest.join(Invitation, Invitation.rater_id == Rater.person_id).where(
+        Invitation.code_digest == digest(arrival.invitation), Invitation.study_id == study_id
+    )
+    return session.scalars(by_link).first()
 
 
 def read_identifiers(session: Session, rater_id: str) -> dict[str, str]:

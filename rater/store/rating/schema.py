@@ -10,10 +10,9 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
-    Index,
     UniqueConstraint,
-    text,
 )
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped
 
 from rater.store.dictionary import column
@@ -27,6 +26,13 @@ from rater.store.rating.desk_schema import (
     DeskUser,
     StudyRole,
     WebhookEvent,
+)
+from rater.store.rating.recruitment_schema import (
+    Identifier,
+    Invitation,
+    ListedParticipant,
+    ParticipantList,
+    UnfilledParameter,
 )
 from rater.study.state import PUBLISHED_STATES, State
 from rater.study.visit import Channel, FreedReason, GuessChoice, LeavingReason
@@ -217,26 +223,6 @@ class Tally(RatingBase):
     n: Mapped[int] = column("Number of visits.")
 
 
-class UnfilledParameter(RatingBase):
-    """Number of visits by links in which a parameter named nobody; the value is not stored."""
-
-    __tablename__ = "unfilled_parameter"
-    __table_args__ = (
-        CheckConstraint(
-            "reason IN ('absent', 'blank', 'template', 'nothing', 'malformed')",
-            name="unfilled_parameter_reason_is_known",
-        ),
-    )
-
-    study_id: Mapped[int] = column("The study visited.", ForeignKey("study.id"), primary_key=True)
-    parameter: Mapped[str] = column("Name of the link's parameter.", primary_key=True)
-    reason: Mapped[str] = column(
-        "Reason: absent, blank, template, nothing (such as undefined) or malformed.", primary_key=True
-    )
-    n: Mapped[int] = column("Number of visits.")
-    last_at: Mapped[datetime] = column("Time of the latest visit, in UTC.", UtcDateTime)
-
-
 class NetworkCount(RatingBase):
     """Number of booklets assigned to one network in one hour; deleted after a day."""
 
@@ -251,36 +237,24 @@ class NetworkCount(RatingBase):
     n: Mapped[int] = column("Number of booklets.")
 
 
-class ParticipantList(RatingBase):
-    """The participants of a study in another database, whom studies here can exclude."""
-
-    __tablename__ = "participant_list"
-
-    study: Mapped[str] = column("Name of the other study.", primary_key=True)
-    parameter: Mapped[str] = column("Name of the link's parameter with the participant ID.")
-    key: Mapped[str] = column("Random key of the digests, in hexadecimal.")
-    made_at: Mapped[datetime] = column("Time at which the list was made, in UTC.", UtcDateTime)
-
-
-class ListedParticipant(RatingBase):
-    """A participant of a study in another database, as a digest of the participant ID."""
-
-    __tablename__ = "listed_participant"
-
-    study: Mapped[str] = column(
-        "Name of the other study.", ForeignKey("participant_list.study"), primary_key=True
-    )
-    digest: Mapped[str] = column(
-        "HMAC-SHA-256 of the participant ID with the key of the list.", primary_key=True
-    )
+def _own_id(context: DefaultExecutionContext) -> str:
+    return str(context.get_current_parameters()["id"])  # type: ignore[no-untyped-call] # SQLAlchemy's
 
 
 class Rater(RatingBase):
-    """A person who agreed to take part, with the assigned booklet and the steps completed."""
+    """A person who agreed to take part, with the assigned booklet and the steps completed.
+
+    A person who rates several booklets has a row for each: all have the id of the first one as person_id.
+    """
 
     __tablename__ = "rater"
     __table_args__ = (
         UniqueConstraint("id", "booklet_id", name="rater_and_booklet"),
+        UniqueConstraint("person_id", "booklet_number", name="rater_has_one_booklet_of_a_number"),
+        CheckConstraint(
+            "booklet_number >= 1 AND (booklet_number = 1) = (person_id = id)",
+            name="rater_is_the_person_of_a_first_booklet",
+        ),
         CheckConstraint("channel IN ('web', 'terminal')", name="rater_channel_is_known"),
         CheckConstraint("(left_at IS NULL) = (left_why IS NULL)", name="rater_left_for_a_reason"),
         CheckConstraint(
@@ -299,10 +273,19 @@ class Rater(RatingBase):
     id: Mapped[str] = column("Random identifier (128 bits).", primary_key=True)
     study_id: Mapped[int] = column("The study rated.", ForeignKey("study.id"), index=True)
     booklet_id: Mapped[str] = column("The assigned booklet.", ForeignKey("booklet.id"), index=True)
+    # rows of an archive may come in any order, so it is checked at the commit
+    person_id: Mapped[str] = column(
+        "The person: the id of the row of their first booklet.",
+        ForeignKey("rater.id", deferrable=True, initially="DEFERRED"),
+        default=_own_id,
+    )
+    booklet_number: Mapped[int] = column("1 for the person's first booklet, 2 for the second …", default=1)
     channel: Mapped[Channel] = column(
         "web or terminal: where the rater takes part.", EnumColumn(tuple(Channel), "channel")
     )
-    consented_at: Mapped[datetime] = column("Time of consent, in UTC.", UtcDateTime)
+    consented_at: Mapped[datetime] = column(
+        "Time of consent, in UTC; of a later booklet, the time at which it was assigned.", UtcDateTime
+    )
     screened_at: Mapped[datetime | None] = column(
         "Time at which the rater passed the screening, in UTC.", UtcDateTime
     )
@@ -348,18 +331,6 @@ class Rater(RatingBase):
     )
 
 
-class Invitation(RatingBase):
-    """A personal link, identified by the digest of its code."""
-
-    __tablename__ = "invitation"
-
-    code_digest: Mapped[str] = column("SHA-256 of the code in the link.", primary_key=True)
-    study_id: Mapped[int] = column("The study that the link opens.", ForeignKey("study.id"), index=True)
-    label: Mapped[str] = column("The experimenter's label: a number or a name.")
-    rater_id: Mapped[str | None] = column("The rater who used the link.", ForeignKey("rater.id"))
-    made_at: Mapped[datetime] = column("Time at which the link was created, in UTC.", UtcDateTime)
-
-
 class Token(RatingBase):
     """A browser or terminal in which a rater can continue."""
 
@@ -367,30 +338,6 @@ class Token(RatingBase):
 
     digest: Mapped[str] = column("SHA-256 of the random token kept there.", primary_key=True)
     rater_id: Mapped[str] = column("The rater that the token belongs to.", ForeignKey("rater.id"), index=True)
-
-
-class Identifier(RatingBase):
-    """A recruitment platform's identifier of a rater; in a table of its own, so that it can be deleted."""
-
-    __tablename__ = "identifier"
-    __table_args__ = (
-        Index(
-            "identifier_starts_once",
-            "study_id",
-            "value",
-            unique=True,
-            sqlite_where=text("is_person"),
-            postgresql_where=text("is_person"),
-        ),
-    )
-
-    rater_id: Mapped[str] = column("The rater identified.", ForeignKey("rater.id"), primary_key=True)
-    name: Mapped[str] = column("Name of the link's parameter.", primary_key=True)
-    study_id: Mapped[int] = column("The study rated.", ForeignKey("study.id"))
-    value: Mapped[str] = column("Value of the link's parameter.")
-    is_person: Mapped[bool] = column(
-        "True if the value identifies the person, who can then begin the study only once."
-    )
 
 
 class QuestionnaireAnswer(RatingBase):

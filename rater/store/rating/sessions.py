@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import and_, bindparam, func, select, union_all
+from sqlalchemy import and_, bindparam, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from rater.store.rating.schema import Answer, Booklet, DeskSession, Rater, StudyRow, Token
@@ -20,6 +20,8 @@ from rater.study.visit import FreedReason, LeavingReason
 LateRaters = Literal["finish", "stop"]
 
 _MINE = Answer.rater_id == Rater.id
+# what surrounds the trials is asked with the first booklet only
+_IS_FURTHER = Rater.booklet_number > 1
 _LAST_AT = select(Answer.answered_at).where(_MINE).order_by(Answer.id.desc()).limit(1).scalar_subquery()
 # columns, each a field of `RaterSession` in its order: making a `Rater` of them for every page takes longer
 SITTING_COLUMNS = (
@@ -31,18 +33,20 @@ SITTING_COLUMNS = (
     Booklet.n_shared_lines,
     select(func.coalesce(func.max(Answer.position), 0)).where(_MINE).scalar_subquery(),
     func.coalesce(_LAST_AT, Rater.consented_at),
-    Rater.screened_at.is_not(None),
-    Rater.questions_before_at.is_not(None),
-    Rater.instructed_at.is_not(None),
-    Rater.practised_at.is_not(None),
+    or_(Rater.screened_at.is_not(None), _IS_FURTHER),
+    or_(Rater.questions_before_at.is_not(None), _IS_FURTHER),
+    or_(Rater.instructed_at.is_not(None), _IS_FURTHER),
+    or_(Rater.practised_at.is_not(None), _IS_FURTHER),
     Rater.n_practice_attempts,
     Rater.finished_at.is_not(None),
     Rater.asked_at.is_not(None),
-    Rater.guessed_at.is_not(None),
-    Rater.questions_after_at.is_not(None),
-    Rater.commented_at.is_not(None),
+    or_(Rater.guessed_at.is_not(None), _IS_FURTHER),
+    or_(Rater.questions_after_at.is_not(None), _IS_FURTHER),
+    or_(Rater.commented_at.is_not(None), _IS_FURTHER),
     Rater.left_why,
     Rater.replaced_why,
+    Rater.person_id,
+    Rater.booklet_number,
 )
 """The columns of a `RaterSession`."""
 # Built once: building the statements of every rating takes longer than SQLite takes to run them.
@@ -90,6 +94,15 @@ class RaterSession:
     """The reason why they left for good before the end; None if they did not."""
     replaced_why: FreedReason | None
     """The reason why their place was freed, so that their booklet is assigned again; None if it was not."""
+    person_id: str
+    """The person, who may have rated other booklets before."""
+    booklet_number: int
+    """1 for the person's first booklet."""
+
+    @property
+    def is_further(self) -> bool:
+        """True if the person finished another booklet before this one."""
+        return self.booklet_number > 1
 
     @property
     def is_replaced(self) -> bool:

@@ -139,10 +139,19 @@ def record_comment(session: Session, rater_id: str, text: str, *, now: datetime)
 
 
 def leave(session: Session, rater_id: str, *, why: LeavingReason, now: datetime) -> None:
-    """Record that a rater leaves before the end; the booklet is free again, and the answers stay, marked."""
+    """Record that a rater leaves before the end; the booklet is free again, and the answers stay, marked.
+
+    A rater who withdraws does so from all their booklets.
+    """
     rater = _get_active(session, rater_id)
-    if rater.left_at is None:
-        rater.left_at, rater.left_why = now, why
+    if rater.left_at is not None:
+        return
+    leaving = [rater]
+    if why is LeavingReason.WITHDRAWN:
+        others = select(Rater).where(Rater.person_id == rater.person_id, Rater.id != rater_id)
+        leaving += session.scalars(others.with_for_update(key_share=True)).all()
+    for each in leaving:
+        each.left_at, each.left_why = now, why
 
 
 def note_ending(session: Session, rater_id: str, outcome: str, code: str | None, *, now: datetime) -> None:

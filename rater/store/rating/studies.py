@@ -63,7 +63,10 @@ class Progress:
     n_booklets: int
     n_raters: int
     n_finished: int
+    """Booklets finished: one for each planned rater."""
     n_answers: int
+    n_further: int = 0
+    """The finished booklets of raters who had finished another one before."""
 
 
 def find_study(session: Session, name: str) -> PublishedStudy | None:
@@ -159,13 +162,14 @@ def read_texts(session: Session, study_id: int) -> dict[str, str]:
 
 
 def read_progress(session: Session, study_id: int) -> Progress:
-    """Count booklets, raters and answers. Costs four counting queries."""
+    """Count booklets, raters and answers. Costs five counting queries."""
     mine = select(Rater.id).where(Rater.study_id == study_id)
     answered = select(Answer.rater_id).where(Answer.rater_id.in_(mine), Answer.revision == 1)
     counts = [
         select(Booklet.id).where(Booklet.study_id == study_id),
-        mine,
+        mine.where(Rater.booklet_number == 1),
         mine.where(has_finished_booklet()),
         answered,
+        mine.where(has_finished_booklet(), Rater.booklet_number > 1),
     ]
     return Progress(*(session.scalar(select(func.count()).select_from(q.subquery())) or 0 for q in counts))

@@ -256,21 +256,34 @@ def _figures(seen: Overview) -> tuple[Figure, ...]:
     trial, stated = _trial(seen), seen.watched.stated_minutes
     estimate = f"; estimate shown to raters: {stated}" if stated else ""
     captions = {
-        "n_finished": ("Raters finished", f"of {seen.watched.n_booklets:,}"),
+        "n_finished": _caption_finished(seen),
         "n_rated": (f"{trial.capitalize()}s rated", f"of {seen.n_planned:,} planned"),
         "median_minutes": ("Median minutes", f"from consent to the last {trial}{estimate}"),
-        "drop_out": ("Drop-out", f"of {len(seen.raters):,} who started"),
+        "drop_out": ("Drop-out", f"of {len(seen.raters):,} {_begun(seen)}"),
     }
     return tuple(
         Figure(key, captions[key][0], value, captions[key][1]) for key, value in seen.numbers.items()
     )
 
 
+def _begun(seen: Overview) -> str:
+    return "who started" if seen.study.protocol.booklets_per_rater == 1 else "booklets started"
+
+
+def _caption_finished(seen: Overview) -> tuple[str, str]:
+    of = f"of {seen.watched.n_booklets:,}"
+    if seen.study.protocol.booklets_per_rater == 1:
+        return "Raters finished", of
+    n_people = seen.watched.n_finished - seen.watched.n_further
+    return "Booklets finished", f"{of}, by {n_people:,} rater{'s' * (n_people != 1)}"
+
+
 def _steps(seen: Overview) -> tuple[LifecycleStep, ...]:
     """Lay out who came how far; nobody is excluded before the analysis, by rules declared beforehand."""
     raters, n_declined = seen.raters, seen.tallies.get(Turned.DECLINED, 0)
-    n_started = sum(rater.n_answered > 0 for rater in raters)
-    n_finished = seen.watched.n_finished
+    n_consented = sum(rater.booklet_number == 1 for rater in raters)
+    n_started = sum(rater.n_answered > 0 and rater.booklet_number == 1 for rater in raters)
+    n_finished = seen.watched.n_finished - seen.watched.n_further
     gone = Counter(rater.status for rater in raters if rater.status.is_gone)
     waiting: dict[RaterStatus, str] = {
         RaterStatus.SILENT: "silent for over 40 minutes",
@@ -279,10 +292,13 @@ def _steps(seen: Overview) -> tuple[LifecycleStep, ...]:
     left = ", ".join(f"{n} {at}" for at, n in sorted(gone.items()) if at not in waiting)
     still = ", ".join(f"{gone[at]} {words}" for at, words in waiting.items() if at in gone)
     steps = [
-        LifecycleStep("Consented", len(raters), f"{n_declined} declined consent" if n_declined else ""),
+        LifecycleStep("Consented", n_consented, f"{n_declined} declined consent" if n_declined else ""),
         LifecycleStep(f"Rated a {_trial(seen)}", n_started, left),
         LifecycleStep("Finished", n_finished, still),
     ]
+    n_further = len(raters) - n_consented
+    if n_further:
+        steps.append(LifecycleStep("Further booklets", n_further, f"{seen.watched.n_further} finished"))
     if seen.n_invited:
         came = f"{seen.n_came_by_invitation} arrived"
         steps.insert(0, LifecycleStep("Invited", seen.n_invited, came))

@@ -1,4 +1,4 @@
-"""The participants of a study at the desk: a row for each rater, lists for the recruitment site, and places.
+"""The participants of a study at the desk: a row for each person, lists for the recruitment site, and places.
 
 Identifiers, labels and comments are read for users who may see them only; nothing on the page is by arm.
 """
@@ -45,6 +45,8 @@ class ParticipantLine:
     """The other identifiers of the link, with their names."""
     status: str
     reason: str
+    further: str
+    """The booklets after the first, with their status; empty if there are none."""
     code: str
     minutes: str
     last_seen: datetime
@@ -182,7 +184,7 @@ def free(name: str, rater_id: str) -> AnyResponse:
 
 
 def _line(study: PublishedStudy, each: Participant) -> ParticipantLine:
-    can_be_freed = each.status.may_continue and study.state.takes_raters and rights().may_change
+    can_be_freed = each.current_status.may_continue and study.state.takes_raters and rights().may_change
     name = each.participant_id or each.label or each.rater_id[:_ID_CHARACTERS]
     return ParticipantLine(
         name=sanitize_for_display(name),
@@ -191,6 +193,9 @@ def _line(study: PublishedStudy, each: Participant) -> ParticipantLine:
         ),
         status=each.status.value,
         reason=describe_reason(each),
+        further=", ".join(
+            f"booklet {number}: {status}" for number, status in enumerate(each.further, start=2)
+        ),
         code=each.code or "–",
         minutes=f"{each.minutes:.0f}",
         last_seen=each.last_seen_at,
@@ -198,7 +203,7 @@ def _line(study: PublishedStudy, each: Participant) -> ParticipantLine:
         checks=f"{each.n_checks_passed} of {each.n_checks}" if each.n_checks else "–",
         flags="; ".join(f"{flag}: {numbers}" for flag, numbers in each.flags.items()) or "–",
         comment=sanitize_for_display(each.comment or ""),
-        free_url=url_for("desk.confirm_free", name=study.name, rater_id=each.rater_id)
+        free_url=url_for("desk.confirm_free", name=study.name, rater_id=each.current_id)
         if can_be_freed
         else "",
     )

@@ -175,7 +175,8 @@ def rater_lines(raters: Sequence[WatchedRater], order: str) -> tuple[RaterLine, 
     in_order = sorted(raters, key=column.key, reverse=order.startswith(_REVERSED))
     return tuple(
         RaterLine(
-            id=rater.id[:_ID_CHARACTERS],
+            id=rater.person_id[:_ID_CHARACTERS]
+            + (f" ({rater.booklet_number})" if rater.booklet_number > 1 else ""),
             flags=", ".join(rater.flags) or "–",
             checks=f"{rater.n_checks_passed} of {rater.n_checks}" if rater.n_checks else "–",
             status=rater.status,

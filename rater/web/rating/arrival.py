@@ -299,7 +299,7 @@ def agreed(slug: str) -> str:
     """Show a rater what they agreed to, as it was then. Costs up to four queries."""
     visit, rater_session = read_visit(slug, Place("agreed"))
     with reading(running().engine) as session:
-        agreed_at = raters.read_consented_at(session, rater_session.rater_id)
+        agreed_at = raters.read_consented_at(session, rater_session.person_id)
         protocol = read_protocol_at(session, visit.study.id, agreed_at).in_language(visit.language)
     return render(
         AgreedPage(

@@ -21,6 +21,7 @@ from rater.web.language import Direction, blinding_of, direction_of, thanks_of
 from rater.web.markdown import render_markdown
 from rater.web.rating import flow, forms, notices
 from rater.web.rating.flow import Place, Visit, blueprint, move_on, read_visit
+from rater.web.rating.further import FurtherOffer, read_further
 from rater.web.rating.page import Page, WayOut, frame_of, own_words, render, way_out
 from rater.web.rating.practice import name_answer, practised_as
 from rater.web.rating.questions import AnswerKeys, OneOfField, OptionField, ShownValue, shown_fields
@@ -92,8 +93,12 @@ class ThanksPage(Page):
 
     thanks: Markup
     debrief: Markup | None
+    noun: TrialNoun
     n_texts: int
     way: WayOut
+    further: FurtherOffer | None
+    """The further booklet that the rater is offered."""
+    another_url: str
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,8 @@ class LeavePage(Page):
     n_saved: int
     may_stop: bool
     """True if stopping is possible: raters who rated every text can only withdraw."""
+    has_earlier: bool
+    """True if the rater finished another booklet before."""
     back_url: str
 
 
@@ -264,9 +271,11 @@ def keep_comment(slug: str) -> AnyResponse:
 def thanks(slug: str) -> str:
     """Thank the rater, with the completion link and, if allowed, the debriefing.
 
-    Costs one query, another one if the study has a rule for attention checks, and what `way_out` costs.
+    Costs one query, another one if the study has a rule for attention checks, and what `way_out` and
+    `read_further` cost.
     """
     visit, rater_session = read_visit(slug, Place("thanks"))
+    further = read_further(visit, rater_session)
     protocol, outcome = visit.protocol, _outcome_of_finished(visit, rater_session)
     may_debrief = protocol.debrief_immediately or visit.study.state.is_over
     debrief = render_markdown(protocol.debrief) if protocol.debrief and may_debrief else None
@@ -276,15 +285,18 @@ def thanks(slug: str) -> str:
             title=protocol.title,
             thanks=own_words(visit, outcome) or render_markdown(thanks_of(protocol)),
             debrief=debrief,
+            noun=protocol.trial_noun,
             n_texts=rater_session.n_trials,
-            way=way_out(visit, outcome, leads_on=debrief is None),
+            way=way_out(visit, outcome, leads_on=debrief is None and further is None),
+            further=further,
+            another_url=flow.url_of(slug, Place("another")),
         )
     )
 
 
 def _outcome_of_finished(visit: Visit, rater_session: RaterSession) -> Outcome:
     rule = visit.protocol.check_rule
-    if rule is None:
+    if rule is None or rater_session.is_further:
         return Outcome.FINISHED
     rater_id = rater_session.rater_id
     with reading(running().engine) as session:
@@ -303,6 +315,7 @@ def leave(slug: str) -> str:
             noun=visit.protocol.trial_noun,
             n_saved=rater_session.n_answered,
             may_stop=not rater_session.has_finished,
+            has_earlier=rater_session.is_further,
             back_url=flow.url_of(slug, flow.current_place(visit)),
         )
     )

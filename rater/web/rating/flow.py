@@ -47,6 +47,8 @@ Step = Literal[
     "questions_after",
     "comment",
     "thanks",
+    "another",
+    "code",
     "leave",
     "ended",
 ]
@@ -162,8 +164,13 @@ def may_open(visit: Visit, place: Place) -> bool:
     current, rater_session = current_place(visit), visit.rater_session
     if rater_session is None:
         return place == current or (place.step in {"consent", "start", "declined"} and visit.is_open)
-    if place.step == "agreed":
-        return True
+    by_state = {
+        "agreed": True,
+        "code": rater_session.is_further,
+        "another": current.step == "thanks",
+    }
+    if place.step in by_state:
+        return by_state[place.step]
     if place.step == "trial":
         first = first_revisable(rater_session, visit.protocol.revising)
         last = min(rater_session.next_position, rater_session.n_trials)

@@ -90,6 +90,18 @@ def read_comment(form: MultiDict[str, str]) -> str:
     return form.get("comment", "").replace("\x00", "").strip()[:MAX_FINAL_COMMENT]
 
 
+def read_booklet_number(form: MultiDict[str, str]) -> int:
+    """Read to which of the rater's booklets a trial's form belongs; the first one's have no such field.
+
+    Raises:
+        BadRequest: it is not a number from 1.
+    """
+    sent = form.get("booklet", "1")
+    if not _INDEX.fullmatch(sent) or int(sent) < 1:
+        raise BadRequest
+    return int(sent)
+
+
 def read_leaving(form: MultiDict[str, str]) -> LeavingReason:
     """Read how a rater leaves: stopped or withdrawn.
 
@@ -112,7 +124,7 @@ MAX_DRAFT_CHARACTERS = 3_000
 """Characters of a draft, which is a cookie."""
 
 _MILLISECONDS = re.compile(r"[0-9]{1,15}")
-_OTHER_FIELDS = {"submission_id", "shown_ms", "first_render_ms", "hidden_ms", "go"}
+_OTHER_FIELDS = {"booklet", "submission_id", "shown_ms", "first_render_ms", "hidden_ms", "go"}
 
 Problem = Literal["missing", "wrong"]
 NO_PLACE = "0"

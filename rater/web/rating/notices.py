@@ -367,6 +367,8 @@ def _why_late(visit: Visit) -> str:
 def _what_is_saved(visit: Visit, rater_session: RaterSession | None) -> str:
     if rater_session is None:
         return _("Thank you for your interest. Nothing about your visit was stored.")
+    if rater_session.is_further and rater_session.n_answered == 0:
+        return _("The answers of your earlier sets are saved. Thank you. You can close this page.")
     if visit.protocol.trial_noun == "pair":
         return _which_pairs_are_saved(rater_session.n_answered)
     if rater_session.n_answered == 0:

@@ -55,26 +55,36 @@ class WayOut:
 def way_out(visit: Visit, outcome: Outcome, *, leads_on: bool = True) -> WayOut:
     """Make the way out of a visit, and record the code that a known rater is shown.
 
+    A rater at a further booklet has finished another one, and keeps the code of that one however the further
+    one ends.
+
     Costs nothing if the study has neither code nor URL for the outcome. Otherwise it costs up to two queries
     for a known rater, and an insert the first time.
     """
-    ending = visit.protocol.endings.of(outcome)
     identifiers, rater_session = visit.arrival.identifiers, visit.rater_session
+    if rater_session is not None and rater_session.is_further:
+        outcome = Outcome.FINISHED
+    ending = visit.protocol.endings.of(outcome)
     has_way = ending.code is not None or ending.url is not None
     if has_way and rater_session is not None:
         with reading(running().engine) as session:
-            is_new = not steps.has_seen_ending(session, rater_session.rater_id, outcome)
+            is_new = not steps.has_seen_ending(session, rater_session.person_id, outcome)
             if ending.placeholders:
-                identifiers = read_identifiers(session, rater_session.rater_id)
+                identifiers = read_identifiers(session, rater_session.person_id)
         if is_new:
             with writing(running().engine) as session:
-                steps.note_ending(session, rater_session.rater_id, outcome, ending.code, now=visit.now)
+                steps.note_ending(session, rater_session.person_id, outcome, ending.code, now=visit.now)
     way = WayOut.of(ending, identifiers, leads_on=leads_on)
     return replace(way, is_preview=running().settings.is_preview)
 
 
 def own_words(visit: Visit, outcome: Outcome) -> Markup | None:
-    """Render the text that the study has for an outcome; None if it has none. Costs nothing."""
+    """Render the text that the study has for an outcome; None if it has none. Costs nothing.
+
+    The text is about raters without a finished booklet, so it is not for those at a further one.
+    """
+    if visit.rater_session is not None and visit.rater_session.is_further:
+        return None
     text = visit.protocol.endings.of(outcome).text
     return None if text is None else render_markdown(text)
 
@@ -105,6 +115,8 @@ class Frame:
     """The address at which the instructions can be read again."""
     agreed_url: str | None = None
     """The address of the consent form."""
+    code_url: str | None = None
+    """The address of the code that a rater at a further booklet has earned."""
     leave_url: str | None = None
     """The address at which a rater can stop or withdraw."""
     contact: Markup | None = None
@@ -189,10 +201,19 @@ def frame_of(visit: Visit, *, holds_answers: bool = False) -> Frame:
         language_url=flow.url_of(slug, Place("change_language"), kept),
         again_url=flow.url_of(slug, Place("again")) if is_rating else None,
         agreed_url=flow.url_of(slug, Place("agreed")) if visit.rater_session is not None else None,
+        code_url=_code_url(visit),
         leave_url=flow.url_of(slug, Place("leave")) if flow.may_open(visit, Place("leave")) else None,
         contact=link_contact(visit.protocol.contact),
         mark=session_mark(digest(visit.token)) if visit.token else "",
     )
+
+
+def _code_url(visit: Visit) -> str | None:
+    rater_session, ending = visit.rater_session, visit.protocol.endings.of(Outcome.FINISHED)
+    has_code = ending.code is not None or ending.url is not None
+    if rater_session is None or not rater_session.is_further or not has_code:
+        return None
+    return flow.url_of(visit.study.slug, Place("code"))
 
 
 def _languages(visit: Visit) -> tuple[LanguageChoice, ...]:

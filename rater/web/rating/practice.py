@@ -294,7 +294,7 @@ def _render_practice(
             texts_of=text_fields(protocol, shown.prompt, shown.texts),
             room=room_for(protocol, visit.rater_session),
             questions=question_fields(
-                [each.shown_to(visit.rater_session.rater_id) for each in shown_dimensions(protocol, shown)],
+                [each.shown_to(visit.rater_session.person_id) for each in shown_dimensions(protocol, shown)],
                 form_answers,
             ),
             digits=answer_keys(protocol.dimensions),

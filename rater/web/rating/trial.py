@@ -26,6 +26,7 @@ from rater.web.rating.forms import (
     drop_draft,
     keep_draft,
     new_submission_id,
+    read_booklet_number,
     read_kept_draft,
     read_trial_form,
 )
@@ -61,6 +62,8 @@ class TrialPage(Page):
     questions: tuple[QuestionField, ...]
     digits: AnswerKeys
     submission_id: str
+    booklet_number: int
+    """1 for the rater's first booklet; a page of an earlier one must not answer this one."""
     may_go_back: bool
     auto_advances: bool
     may_change: bool
@@ -133,9 +136,10 @@ def trial_page(
         shown_fields=shown_fields(protocol, view.fields),
         texts_of=text_fields(protocol, view.prompt, view.texts),
         room=room_for(protocol, rater_session),
-        questions=questions_of(dimensions, given, fields=view.fields, rater_id=rater_session.rater_id),
+        questions=questions_of(dimensions, given, fields=view.fields, rater_id=rater_session.person_id),
         digits=answer_keys(dimensions),
         submission_id=submission_id,
+        booklet_number=rater_session.booklet_number,
         may_go_back=view.position > first_revisable(rater_session, protocol.revising),
         auto_advances=protocol.auto_advance,
         may_change=protocol.revising != "none",
@@ -211,7 +215,10 @@ def answer(slug: str, position: int) -> AnyResponse:
         rater_session = flow.require_rater(visit, position)
         dimensions = asked_dimensions(visit.protocol, None if turn is None else turn.dimension)
         sent = read_trial_form(request.form, dimensions)
-        taken = _take(session, visit, rater_session, position, sent=sent, turn=turn)
+        if read_booklet_number(request.form) == rater_session.booklet_number:
+            taken = _take(session, visit, rater_session, position, sent=sent, turn=turn)
+        else:  # a page of an earlier booklet in another tab
+            taken = _Taken(visit, "refused", flow.current_place(visit))
         if taken.outcome == "incomplete":
             read = _read(session, visit, position, sent.given)
             seconds_left = seconds_too_early(visit, rater_session, position) if sent.is_complete else 0

@@ -57,6 +57,8 @@ def test_each_rater_is_watched(rating: Engine, watched: PublishedStudy) -> None:
         n_checks_passed=1,
         n_checks=1,
         flags={},
+        person_id="a" * 32,
+        booklet_number=1,
     )
     assert (second.status, second.n_answered, second.n_checks) == (RaterStatus.SILENT, 1, 0)
     assert tuple(second.flags) == ("very fast",)  # half a second in view; a revision says nothing of that

@@ -29,6 +29,9 @@ ONE = Participant(
     status=RaterStatus.FINISHED,
     replaced_why=None,
     code="DONE",
+    further=(),
+    n_paid_checks_passed=1,
+    current_id="a" * 32,
     consented_at=NOW,
     last_seen_at=NOW,
     minutes=12.34,
@@ -63,7 +66,7 @@ def test_a_bonus_is_paid_to_approved_participants_by_the_declared_rule() -> None
 
 
 def test_no_bonus_is_listed_for_somebody_whose_bonus_is_zero() -> None:
-    one = replace(ONE, n_checks_passed=0)
+    one = replace(ONE, n_paid_checks_passed=0)
 
     assert make_payment_lists([one], Bonus(per_check_passed=Decimal(1))).bonus == ()
 

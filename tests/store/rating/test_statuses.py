@@ -12,6 +12,8 @@ from tests.store.rating.conftest import NOW
 
 _KNOWN: dict[str, object] = {
     "id": "a",
+    "person_id": "a",
+    "booklet_number": 1,
     "n_answered": 1,
     "n_trials": 3,
     "consented_at": NOW - timedelta(hours=3),

@@ -148,6 +148,8 @@ def test_failed_attention_checks_are_counted() -> None:
         n_checks_passed=1,
         n_checks=2,
         flags={},
+        person_id="a" * 32,
+        booklet_number=1,
     )
 
     assert describe_attention([rater, replace(rater, n_checks_passed=2)]) == (
@@ -240,3 +242,22 @@ def test_a_report_that_is_a_link_to_another_place_is_not_read(
     unblind(rating_url)
 
     assert ada.get(f"{STUDY}/report").status_code == 404
+
+
+def test_a_person_with_two_booklets_is_one_participant_and_two_booklets_of_the_study(
+    ada: FlaskClient, add_raters: AddRaters, rating_url: str
+) -> None:
+    add_raters(3, 1)
+    with disposing(create_rating(rating_url)) as rating, writing(rating) as session:
+        session.execute(
+            update(Rater).where(Rater.id == "1" * 32).values(person_id="0" * 32, booklet_number=2)
+        )
+
+    study, people = soup(ada.get(STUDY)), soup(ada.get(f"{STUDY}/participants"))
+
+    assert sorted(words_of(study, ".raters tbody th")) == ["00000000", "00000000 (2)"]
+    assert "Further booklets" in study.get_text()
+    rows = people.select(".participants tbody tr")
+    assert len(rows) == 1
+    assert "booklet 2: silent" in rows[0].get_text()
+    assert "4 of 6" in rows[0].get_text()
