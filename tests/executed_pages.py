@@ -68,11 +68,18 @@ def _masked(text: str) -> str:
 def execute_page(page: str, folder: Path) -> str:
     """Run a page's blocks in a folder, and return the page with what they printed.
 
-    An output is kept as the page shows it where `same_output` finds no difference.
+    An output is kept as the page shows it where `same_output` finds no difference. A page publishes one study
+    at most, and shows one address of it.
     """
     with contextlib.chdir(folder), contextlib.ExitStack() as stack:
         execution = _Execution(stack)
-        return _BLOCK.sub(execution.run_block, page)
+        return _with_one_address(_BLOCK.sub(execution.run_block, page))
+
+
+def _with_one_address(page: str) -> str:
+    """Write one address for the study of a page, whose outputs may have been made in different runs."""
+    addresses = re.findall(r"(?<=/s/)[0-9a-f]{12}\b", page)
+    return re.sub(r"(?<=/s/)[0-9a-f]{12}\b", addresses[0], page) if addresses else page
 
 
 @dataclass

@@ -173,8 +173,10 @@ def take(browser: Browser, address: str, cookie: str, view: View, folder: Path) 
         if view.name == "desktop":
             page.get_by_role("button", name="Preview").click()
             page.frame_locator("iframe").get_by_role("link", name="Begin").wait_for()
-            pictures.append(folder / "desk-preview.png")
+            pictures += [folder / "desk-preview.png", folder / "desk-participants.png"]
             page.screenshot(path=pictures[1])
+            page.goto(f"{address}/desk/studies/{SLUG}/participants")
+            page.screenshot(path=pictures[2], full_page=True)
     for path in pictures:
         Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)
         print(path)

@@ -7,13 +7,15 @@ import os
 import shutil
 import sys
 import tempfile
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from rater.server_process import serving
@@ -27,11 +29,16 @@ from rater.store.rating.publication import (
     insert_study,
 )
 from rater.store.rating.studies import PublishedStudy, move_study
+from rater.study.conversation import Transcript, TurnText, write_transcript
 from rater.study.dimension import Dimension
 from rater.study.endings import Ending, Endings
+from rater.study.fields import ShownField
+from rater.study.label_choice import Choose
+from rater.study.logo import Logo
 from rater.study.practice_and_checks import Practice
 from rater.study.protocol import Protocol
-from rater.study.scales import BestWorst, Likert, Number, Pairwise, Ranking, Scale, Slider
+from rater.study.questionnaire import Question
+from rater.study.scales import BestWorst, Likert, Number, OddOneOut, Pairwise, Ranking, Scale, Slider
 from rater.study.state import State
 from rater.study.visit import BlindingQuestion, ScreeningQuestion
 
@@ -59,6 +66,20 @@ PRACTICE = Practice(
     accepted={"happiness": (4, 5)},
     feedback="Everybody laughs: most people call this text **happy**.",
 )
+
+
+def draw_logo() -> str:
+    """Draw the logo of an institution, as PNG in base64."""
+    picture = Image.new("RGBA", (360, 80))
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((4, 4, 75, 75), outline="#1a4f8b", width=8)
+    draw.rectangle((96, 22, 350, 36), fill="#1a4f8b")
+    draw.rectangle((96, 48, 290, 58), fill="#6b7280")
+    kept = BytesIO()
+    picture.save(kept, "PNG")
+    return b64encode(kept.getvalue()).decode()
+
+
 WHOLE = Protocol(
     title="How happy are these texts?",
     consent="You will read short texts that a language model wrote, and say how happy each of them is.\n\n"
@@ -125,6 +146,65 @@ BEST_WORST = _comparing(
 )
 RANKING = _comparing(
     "Put the texts in order, the happiest first.", Ranking(texts=3, top="happiest", bottom="least happy")
+)
+ODD_ONE_OUT = _comparing("Which text differs from the other two?", OddOneOut())
+CHOOSE = _comparing(
+    "Which of these is the text about?",
+    Choose(options=("love", "weddings", "anger", "travel", "food"), none="none of these"),
+)
+QUESTIONNAIRE = WHOLE.model_copy(
+    update={
+        "screening": (),
+        "practice": (),
+        "questionnaire": (
+            Question(name="english", question="How well do you read English?", options=("Well", "A little")),
+            Question(
+                name="speaks",
+                question="Which other languages do you speak?",
+                kind="choices",
+                options=("German", "French", "Chinese", "Another one"),
+            ),
+            Question(name="age", question="How old are you?", kind="number", minimum=18, maximum=120),
+            Question(name="job", question="What is your occupation?", kind="text"),
+        ),
+    }
+)
+CONVERSATION = WHOLE.model_copy(
+    update={
+        "screening": (),
+        "practice": (),
+        "rated": "last_turn",
+        "rendering": "markdown",
+        "reasoning": "folded",
+    }
+)
+CONVERSATION_PAIR = CONVERSATION.model_copy(update={"dimensions": PAIR.dimensions})
+REFERENCE = PAIR.model_copy(
+    update={
+        "shown_fields": (
+            ShownField(name="task", label="The task:"),
+            ShownField(name="reference", label="Compare with this text:", is_text=True),
+        ),
+        "logo": Logo(path="logo.png", alt="University of Somewhere", content=draw_logo()),
+    }
+)
+TASK = {"task": "Write about a morning.", "reference": " the sun was on the floor, and a dog barked."}
+CHAT = Transcript(
+    write_transcript(
+        (
+            TurnText("user", "How do I reverse a list in Python?"),
+            TurnText("assistant", "Call `reverse()` on it."),
+            TurnText("user", "And without changing the list?"),
+        )
+    )
+)
+REPLIES = (
+    (
+        "<think>They want a copy.</think>Take a slice, or `reversed`:\n\n"
+        "```python\ncopy = numbers[::-1]\n```\n\n"
+        "- The slice is a **list**.\n- `reversed` gives an iterator."
+    ),
+    "With pleasure! A slice makes a copy: `numbers[::-1]`.",
 )
 SAME_PROMPT = tuple(
     ("I hate you because", text)
@@ -218,6 +298,12 @@ def served() -> Iterator[str]:
             publish(url, slug, shown, texts, state="open")
         publish(url, "best-worst", BEST_WORST, SAME_PROMPT, state="open")
         publish(url, "ranking", RANKING, SAME_PROMPT[:3], state="open")
+        publish(url, "odd-one-out", ODD_ONE_OUT, SAME_PROMPT[:3], state="open")
+        publish(url, "choose", CHOOSE, texts, state="open")
+        publish(url, "questionnaire", QUESTIONNAIRE, texts, state="open")
+        publish(url, "chat", CONVERSATION, tuple((CHAT, each) for each in REPLIES), state="open")
+        publish(url, "chat-pair", CONVERSATION_PAIR, tuple((CHAT, each) for each in REPLIES), state="open")
+        publish(url, "reference", REFERENCE, SAME_PROMPT[:2], state="open", fields=(TASK, TASK))
         publish(url, "arabic", ARABIC, (ARABIC_TEXTS,) * 1, state="open")
         publish(url, "closed", WHOLE, texts, state="closed")
         with serving(url, Path(folder)) as address:
@@ -280,6 +366,11 @@ def _other_pages(page: Page, address: str) -> Iterator[str]:
         ("pair", "trial-pair"),
         ("best-worst", "trial-best-worst"),
         ("ranking", "trial-ranking"),
+        ("odd-one-out", "trial-odd-one-out"),
+        ("choose", "trial-choose"),
+        ("chat", "trial-conversation"),
+        ("chat-pair", "trial-conversation-pair"),
+        ("reference", "trial-reference"),
         ("arabic", "trial-rtl"),
     ):
         page.goto(f"{address}/s/{slug}/consent")
@@ -290,6 +381,13 @@ def _other_pages(page: Page, address: str) -> Iterator[str]:
         if slug == "arabic":
             page.locator(".point").nth(3).click()
         yield name
+    page.goto(f"{address}/s/questionnaire/consent")
+    page.locator("button[value=agree]").click()
+    page.wait_for_selector("#answers")
+    yield "questionnaire"
+    page.locator("button.primary").click()
+    page.wait_for_selector(".problem:visible")
+    yield "questionnaire-missing"
     page.goto(f"{address}/s/many/leave")
     page.locator("button[value=stopped]").click()
     yield "stopped"

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 
 OPTIONS = {"resultTypes": ["violations"], "rules": {"color-contrast-enhanced": {"enabled": True}}}
 COLOURS = {**OPTIONS, "runOnly": ["color-contrast", "color-contrast-enhanced"]}
-N_PAGES = 22
+N_PAGES = 29
 N_DESK_PAGES = 11
 WRAPPED_BUTTONS = """[...document.querySelectorAll(".button")].filter((button) => {
   const range = document.createRange();
@@ -45,16 +45,17 @@ def violations(page: Page, options: dict[str, Any] = OPTIONS) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("width", [320, 390, 1280])
 def test_axe_finds_nothing_on_any_page_in_either_theme_and_none_is_too_wide(
-    chromium_window: Callable[..., Any], pictured: str
+    chromium_window: Callable[..., Any], pictured: str, width: int
 ) -> None:
     found, wide, seen = [], [], []
-    with chromium_window(reduced_motion="reduce", viewport={"width": 320, "height": 640}) as context:
+    with chromium_window(reduced_motion="reduce", viewport={"width": width, "height": 640}) as context:
         page = context.new_page()
         for name in walk(page, pictured):
             page.wait_for_load_state()
             seen.append(name)
-            if page.evaluate("document.documentElement.scrollWidth") > 320:
+            if page.evaluate("document.documentElement.scrollWidth") > width:
                 wide.append(name)
             page.emulate_media(color_scheme="light")
             found += violations(page)
