@@ -1,12 +1,19 @@
 """Strengths of arms relative to the control, as models of choices and rankings report them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from rater.analysis.intervals import percentile_interval, too_few_replicates
+from rater.analysis.intervals import (
+    ProgressCallback,
+    draw,
+    n_replicates,
+    percentile_interval,
+    too_few_replicates,
+)
 from rater.analysis.results import Counts, Estimate, Quantity
 
 Floats = NDArray[np.float64]
@@ -67,3 +74,36 @@ class Quantify:
             warnings=() if interval else (why or NO_INTERVAL,),
             settings={"replicates": replicates.size},
         )
+
+
+def resample_counts(
+    counts: csr_array,
+    shape: tuple[int, int, int],
+    n: Counts,
+    *,
+    rng: np.random.Generator,
+    progress: ProgressCallback | None,
+) -> Iterator[Floats]:
+    """Yield counts of bootstrap replicates, some at a time: (replicates, *shape[:2]).
+
+    The pigeonhole bootstrap counts an answer as often as its rater was drawn times its prompt was drawn.
+
+    Args:
+        counts: The counts by kind of answer, outcome and prompt (rows) and rater (columns).
+        shape: The numbers of kinds, outcomes and prompts.
+        n: The numbers of raters and others.
+        rng: What is drawn from.
+        progress: Told how many of how many replicates are done.
+    """
+    n_rows = counts.shape[0]
+    for draws in draw(
+        rng,
+        n_raters=n.raters,
+        n_others=shape[2],
+        replicates=n_replicates(2.0 * n_rows + counts.nnz),
+        numbers=n_rows * 2,
+        progress=progress,
+    ):
+        by_prompt = (counts @ draws.rater.T).reshape(*shape, -1)  # kind outcome prompt replicate
+        drawn: Floats = np.einsum("kopb,bp->bko", by_prompt, draws.other, optimize=True)
+        yield drawn

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from rater.analysis.arm_strengths import ArmRanking, ArmStrength, Quantify
-from rater.analysis.intervals import REFERENCE, draw, n_replicates
+from rater.analysis.arm_strengths import ArmRanking, ArmStrength, Quantify, resample_counts
+from rater.analysis.intervals import REFERENCE
 from rater.analysis.preferences import pair_of
 from rater.analysis.results import Counts, NotEstimable
 
@@ -208,7 +208,8 @@ def rank_arms(
         return NotEstimable(test=MODEL, score="answers", reason=reason, n=table.n)
     ties, sides = bool(observed[:, TIE].any()), _has_both_sides(table.meetings, observed)
     fit = fit_strengths(table.meetings, observed[None], ties=ties, sides=sides)
-    replicates = _resample(table, ties=ties, sides=sides, rng=rng, progress=progress)
+    resampled = resample_counts(table.counts, table.shape, table.n, rng=rng, progress=progress)
+    replicates = [fit_strengths(table.meetings, counts, ties=ties, sides=sides) for counts in resampled]
     return _describe(table, fit, replicates, alpha=alpha)
 
 
@@ -253,32 +254,6 @@ def _has_both_sides(meetings: Meetings, observed: Floats) -> bool:
     right_won = np.where(meetings.left > 0, observed[:, SECOND], observed[:, FIRST])[known]
     both = np.unique(meetings.left[known]).size == 2
     return bool(known.any() and both and left_won.sum() and right_won.sum())
-
-
-def _resample(
-    table: _Table,
-    *,
-    ties: bool,
-    sides: bool,
-    rng: np.random.Generator,
-    progress: Callable[[int, int], None] | None,
-) -> list[Strengths]:
-    n_rows = table.counts.shape[0]
-    fits = []
-    for draws in draw(
-        rng,
-        n_raters=table.n.raters,
-        n_others=table.n_prompts,
-        replicates=n_replicates(2.0 * n_rows + table.counts.nnz),
-        numbers=n_rows * 2,
-        progress=progress,
-    ):
-        by_prompt = (table.counts @ draws.rater.T).reshape(
-            *table.shape, -1
-        )  # meeting outcome prompt replicate
-        counts = np.einsum("mopb,bp->bmo", by_prompt, draws.other, optimize=True)
-        fits.append(fit_strengths(table.meetings, counts, ties=ties, sides=sides))
-    return fits
 
 
 def _describe(table: _Table, fit: Strengths, replicates: Sequence[Strengths], *, alpha: float) -> ArmRanking:

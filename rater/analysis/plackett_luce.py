@@ -26,8 +26,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
-from rater.analysis.arm_strengths import ArmRanking, ArmStrength, Quantify
-from rater.analysis.intervals import REFERENCE, draw, n_replicates
+from rater.analysis.arm_strengths import ArmRanking, ArmStrength, Quantify, resample_counts
+from rater.analysis.intervals import REFERENCE
 from rater.analysis.results import Counts, NotEstimable
 from rater.study.rankings import Response
 
@@ -193,7 +193,8 @@ def rank_arms_of_trials(
         )
         return NotEstimable(test=model, score="answers", reason=reason, n=table.n)
     fit = fit_log_strengths(table.stages, table.observed[None])[0]
-    replicates = _resample(table, rng=rng, progress=progress)
+    resampled = resample_counts(table.counts, table.shape, table.n, rng=rng, progress=progress)
+    replicates = [fit_log_strengths(table.stages, counts) for counts in resampled]
     return _describe(table, fit, replicates, alpha=alpha, model=model)
 
 
@@ -248,26 +249,6 @@ def _list_stages(
             signs.append(np.full(len(at), sign))
             row.append(at[:, 0])
     return np.concatenate(chosen), np.concatenate(sets), np.concatenate(signs), np.concatenate(row)
-
-
-def _resample(
-    table: _Table, *, rng: np.random.Generator, progress: Callable[[int, int], None] | None
-) -> list[Floats]:
-    """Fit bootstrap replicates: arrays of (replicates, arms)."""
-    n_rows = table.counts.shape[0]
-    fits = []
-    for draws in draw(
-        rng,
-        n_raters=table.n.raters,
-        n_others=table.n_prompts,
-        replicates=n_replicates(2.0 * n_rows + table.counts.nnz),
-        numbers=n_rows * 2,
-        progress=progress,
-    ):
-        by_prompt = (table.counts @ draws.rater.T).reshape(*table.shape, -1)  # kind arm prompt replicate
-        counts = np.einsum("kapb,bp->bka", by_prompt, draws.other, optimize=True)
-        fits.append(fit_log_strengths(table.stages, counts))
-    return fits
 
 
 def _describe(

@@ -196,13 +196,16 @@ class OddOneOutTrials(AnswerKind):
     ) -> Pilot:
         """Refuse a pilot.
 
+        The variance of d' over raters and prompts is that of proportions beyond chance, of which a pilot has
+        too few trials; near d' = 0 they do not depend on it.
+
         Raises:
             RaterError: Always.
         """
         del rows, contrast, has_arms
         msg = (
-            f"{judged.name} finds the odd text; variances can be estimated from ratings or choices of two "
-            "texts only"
+            f"{judged.name} finds the odd text, and a pilot of odd-one-out trials does not show how much d' "
+            "differs between raters and prompts; plan without --pilot, with the usual standard deviations"
         )
         raise RaterError(msg)
 

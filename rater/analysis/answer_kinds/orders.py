@@ -93,13 +93,16 @@ class Orders(Ratings):
     ) -> Pilot:
         """Refuse a pilot.
 
+        What the texts of a trial share, such as the level of the rater, cancels in their order. What is left
+        are the variances of the effect, which are planned with their usual values anyway (`MIN_SLOPE`).
+
         Raises:
             RaterError: Always.
         """
         del rows, contrast, has_arms
         msg = (
-            f"{judged.name} puts texts in order; variances can be estimated from ratings or choices of two "
-            "texts only"
+            f"{judged.name} puts texts in order, and a pilot of orders does not show how much raters and "
+            "prompts differ; plan without --pilot, with the usual standard deviations"
         )
         raise RaterError(msg)
 

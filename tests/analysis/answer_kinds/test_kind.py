@@ -27,6 +27,7 @@ from rater.analysis.primary import analyze
 from rater.analysis.results import Result
 from rater.analysis.scope import make_primary
 from rater.analysis.simulate import ModelSDs
+from rater.errors import RaterError
 from rater.study.scales import CLASS_NAMES, StudyScale
 from tests.analysis.answer_kinds.conftest import ARMS, FRAMES, SCALES, dimension
 
@@ -137,6 +138,20 @@ def test_the_response_model_of_a_kind_answers_and_grows_with_the_effect(scale: S
         levels = np.linspace(0, 1, scale.n_texts).tolist()
         answer = model.with_effect(1.0).respond(levels, scale, np.random.default_rng(1))
         assert scale.lowest <= answer <= scale.highest
+
+
+@each_scale
+def test_a_pilot_is_learnt_from_or_refused_with_the_reason(scale: StudyScale, frame_of: FrameOf) -> None:
+    _, judged = planned_for(scale)
+    frame = frame_of(scale)
+
+    if scale.n_texts > 2:
+        with pytest.raises(RaterError, match="plan without --pilot"):
+            kind_of(judged).learn(frame, judged, ARMS, has_arms=True)
+    else:
+        pilot = kind_of(judged).learn(frame, judged, ARMS, has_arms=True)
+        assert (pilot.n_raters, pilot.n_answers) == (6, len(frame))
+        assert pilot.spread.rater_arm >= 0.5
 
 
 @pytest.mark.parametrize("name", NAMES)
