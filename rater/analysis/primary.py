@@ -1,8 +1,7 @@
 """The planned analysis of a study: describe, test and summarise each dimension."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,6 @@ from rater.analysis.characteristics import Characteristic, describe_raters
 from rater.analysis.composites import (
     CompositeCount,
     count_composites,
-    describe_missing,
     without_composites,
 )
 from rater.analysis.contrast_data import first_showings, judged_only
@@ -29,7 +27,6 @@ from rater.analysis.group_trials import has_groups, trial_numbers
 from rater.analysis.headline import (
     AllAnswers,
     Verdict,
-    describe_spent_alpha,
     judge,
     lead_headline,
     write_headline,
@@ -42,6 +39,7 @@ from rater.analysis.metric_values import MetricValues
 from rater.analysis.missing_answers import MissingAnswers, find_missing_answers
 from rater.analysis.moderators import Moderation, moderate
 from rater.analysis.multiple_comparisons import adjust
+from rater.analysis.notes import Note, take_notes
 from rater.analysis.plan import Planned
 from rater.analysis.preferences import ITEMS
 from rater.analysis.prepare import prepare
@@ -49,78 +47,6 @@ from rater.analysis.quality import paces_of
 from rater.analysis.results import Counts, NotEstimable, Outcome, Result
 from rater.analysis.scope import make_primary, make_tests
 from rater.analysis.secondary import Details, DimensionInput, work_out_details
-from rater.analysis.sentences import counted
-
-
-@dataclass(frozen=True)
-class Note:
-    """A sentence about the whole analysis, without its full stop."""
-
-    message: str
-    weight: Literal["fault", "information", "method"]
-    """A deviation from the plan, further information, or a part of the method."""
-    topic: Literal["sample", "alpha", "arms"] = "arms"
-    """A report on a study has its own line on the sample."""
-
-
-def take_notes(
-    planned: Planned,
-    frame: pd.DataFrame,
-    *,
-    n_raters: int,
-    n_left_out: int,
-    composites: Sequence[CompositeCount] = (),
-) -> tuple[Note, ...]:
-    """Return the notes on an analysis of ``n_raters`` raters; ``n_left_out`` more were excluded."""
-    return (
-        *_on_the_sample(planned.n_raters, n_raters, n_left_out),
-        *_on_the_alpha(planned),
-        *_on_the_arms(planned, frame),
-        *(Note(missing, "information") for missing in describe_missing(composites)),
-    )
-
-
-def _on_the_sample(n_planned: int | None, n_kept: int, n_left_out: int) -> Iterator[Note]:
-    """Note that fewer raters are analysed than planned, and whether they are missing or excluded."""
-    if n_planned is None or n_kept >= n_planned:
-        return
-    n_answered = n_kept + n_left_out
-    have = "has" if n_answered == 1 else "have"
-    answered = f"{n_answered} of {counted(n_planned, 'planned rater')} {have} answered"
-    if n_answered > n_planned:
-        answered = f"{n_answered} raters have answered ({n_planned} were planned)"
-    if n_left_out:
-        are = "is" if n_left_out == 1 else "are"
-        answered += f", and {n_left_out} of them {are} excluded by the declared criteria"
-    if n_answered >= n_planned:
-        yield Note(answered, "information", "sample")
-    else:
-        yield Note(f"{answered}: the planned sample size was not reached", "fault", "sample")
-
-
-def _on_the_alpha(planned: Planned) -> Iterator[Note]:
-    if planned.spent is not None:
-        yield Note(describe_spent_alpha(planned), "information", "alpha")
-    n_secondary = len(planned.dimensions) - 1
-    if n_secondary > 1:
-        message = f"p-values of the {n_secondary} secondary dimensions are adjusted (Holm correction)"
-        yield Note(message, "method", "alpha")
-
-
-def _on_the_arms(planned: Planned, frame: pd.DataFrame) -> Iterator[Note]:
-    """Note an arm of the plan that has no answers."""
-    further = (arm for contrast in planned.contrasts for arm in (contrast.first, contrast.second))
-    answered = set(frame["arm"])
-    if "other_arm" in frame.columns:
-        answered |= set(frame["other_arm"].dropna())
-    # With one arm, or none, the others are still to come; with two, a name without answers looks misspelt.
-    unknown = sorted({*planned.contrast, *planned.doses, *further} - answered) if len(answered) > 1 else []
-    if unknown:
-        message = (
-            f"the plan names the arm “{unknown[0]}”, which has no answers; "
-            f"arms with answers: {', '.join(sorted(map(str, answered)))}"
-        )
-        yield Note(message, "fault")
 
 
 @dataclass(frozen=True, kw_only=True)
