@@ -92,17 +92,37 @@ def _kernel(function: Callable[..., None]) -> Callable[..., None]:
 
 
 @_kernel
-def rms_norm(residual, weight, epsilon, out):  # type: ignore[no-untyped-def] # numba infers the types
-    """Divide each row of [row, d] by its root mean square, and multiply it by weights [d]."""
-    n_rows, size = residual.shape
-    for row in numba.prange(n_rows):
-        total = np.float32(0)
-        for i in range(size):
-            number = _widen(residual[row, i])
-            total += number * number
-        scale = _ONE / np.sqrt(total / np.float32(size) + epsilon)
-        for i in range(size):
-            out[row, i] = _narrow(_widen(residual[row, i]) * scale * _widen(weight[i]), out)
+def rms_norm(residual, norm, out):  # type: ignore[no-untyped-def] # numba infers the types
+    """Divide each row of [row, d] by its root mean square, and multiply it by weights [d].
+
+    Args:
+        residual: The residual stream.
+        norm: The weights, and the number that is added to the mean square.
+        out: The result, [row, d].
+    """
+    for row in numba.prange(len(residual)):
+        _normalise(residual[row], norm, out[row])
+
+
+@_kernel
+def add_and_rms_norm(residual, change, norm, out):  # type: ignore[no-untyped-def] # numba infers the types
+    """Add a change to the residual stream in place, and normalise it as `rms_norm` does."""
+    for row in numba.prange(len(residual)):
+        for i in range(residual.shape[1]):
+            residual[row, i] = _narrow(_widen(residual[row, i]) + _widen(change[row, i]), residual)
+        _normalise(residual[row], norm, out[row])
+
+
+@numba.njit(fastmath=_FAST)
+def _normalise(residual, norm, out):  # type: ignore[no-untyped-def] # numba infers the types
+    weight, epsilon = norm
+    total = np.float32(0)
+    for i in range(len(residual)):
+        number = _widen(residual[i])
+        total += number * number
+    scale = _ONE / np.sqrt(total / np.float32(len(residual)) + epsilon)
+    for i in range(len(residual)):
+        out[i] = _narrow(_widen(residual[i]) * scale * _widen(weight[i]), out)
 
 
 @_kernel

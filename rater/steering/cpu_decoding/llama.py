@@ -54,7 +54,6 @@ class _Norm(NamedTuple):
 
 
 class _Block(NamedTuple):
-    attention_norm: _Norm
     qkv: _Weights
     attention_output: _Weights
     mlp_norm: _Norm
@@ -104,7 +103,8 @@ class LlamaStep:
         attention = body.layers[0].self_attn
         self._embedding: nn.Embedding = body.embed_tokens
         self._rotary: Any = body.rotary_emb
-        self._norm = _norm(body.norm)
+        # Of each block's input, and of the output layer's.
+        self._norms = [_norm(each) for each in (*(layer.input_layernorm for layer in body.layers), body.norm)]
         self._head = _weights([model.lm_head])
         self._blocks = [_block(layer) for layer in body.layers]
         self._scaling = np.float32(attention.scaling)
@@ -126,23 +126,28 @@ class LlamaStep:
     ) -> Float[Tensor, "row d_vocab"]:
         """Return the next tokens' logits, and append keys and values to the cache; see `DecodingStep`."""
         kernels.use_threads_of_torch()
-        residual = self._embedding(tokens)
-        buffers = self._room(residual)
-        cos, sin = (_halves(each) for each in self._rotary(residual, positions[:, None]))
+        states = self._embedding(tokens)
+        residual, buffers = kernels.view(states), self._room(states)
+        cos, sin = (_halves(each) for each in self._rotary(states, positions[:, None]))
         rotation = (cos, sin, self._scaling)
         # Padding is on the left, so the columns of a row's tokens follow from their number.
         first = kernels.view(real.shape[1] - real.sum(1))
+        normalised = buffers.normalised_array
+        kernels.rms_norm(residual, self._norms[0], normalised)
         layers: Sequence[Any] = cache.layers  # each a RowLayer
-        for block, layer in zip(self._blocks, layers, strict=True):
-            qkv = _linear(_normalise(residual, block.attention_norm, buffers), block.qkv)
+        for block, next_norm, layer in zip(self._blocks, self._norms[1:], layers, strict=True):
+            qkv = _linear(buffers.normalised, block.qkv)
             keys, values = layer.append_column()
             used = (kernels.view(keys), kernels.view(values), first, layer.n_used)
             kernels.attend(kernels.view(qkv), rotation, used, buffers.attended_array)
-            residual = _linear_add(buffers.attended, residual, block.attention_output)
-            gate_and_up = _linear(_normalise(residual, block.mlp_norm, buffers), block.gate_and_up)
+            change = _linear(buffers.attended, block.attention_output)
+            # Addition fused into the product takes longer: measured with 60 rows, 3 % of generation.
+            kernels.add_and_rms_norm(residual, kernels.view(change), block.mlp_norm, normalised)
+            gate_and_up = _linear(buffers.normalised, block.gate_and_up)
             kernels.swiglu(kernels.view(gate_and_up), buffers.activated_array)
-            residual = _linear_add(buffers.activated, residual, block.down)
-        return _linear(_normalise(residual, self._norm, buffers), self._head).float()
+            change = _linear(buffers.activated, block.down)
+            kernels.add_and_rms_norm(residual, kernels.view(change), next_norm, normalised)
+        return _linear(buffers.normalised, self._head).float()
 
     def _room(self, residual: Float[Tensor, "row d_model"]) -> _Buffers:
         if self._buffers is None or self._buffers.shape != residual.shape:
@@ -158,7 +163,6 @@ def _halves(each: Float[Tensor, "row 1 d_head"]) -> Any:
 def _block(layer: Any) -> _Block:
     attention, mlp = layer.self_attn, layer.mlp
     return _Block(
-        _norm(layer.input_layernorm),
         _weights([attention.q_proj, attention.k_proj, attention.v_proj]),
         _weights([attention.o_proj]),
         _norm(layer.post_attention_layernorm),
@@ -175,22 +179,6 @@ def _norm(norm: modeling_llama.LlamaRMSNorm) -> _Norm:
     return _Norm(kernels.view(norm.weight.detach()), np.float32(norm.variance_epsilon))
 
 
-def _normalise(residual: Float[Tensor, "row d"], norm: _Norm, buffers: _Buffers) -> Float[Tensor, "row d"]:
-    """Return the normalised residual, in a buffer that the next call overwrites."""
-    kernels.rms_norm(kernels.view(residual), *norm, buffers.normalised_array)
-    return buffers.normalised
-
-
 def _linear(input: Float[Tensor, "row d_in"], weights: _Weights) -> Float[Tensor, "row d_out"]:  # noqa: A002 (torch's name)
     output: Tensor = torch.ops.mkldnn._linear_pointwise(input, *weights, "none", [], "")  # noqa: SLF001 (PyTorch's compiler's own)
-    return output
-
-
-def _linear_add(
-    input: Float[Tensor, "row d_in"],  # noqa: A002 (torch's name)
-    residual: Float[Tensor, "row d"],
-    weights: _Weights,
-) -> Float[Tensor, "row d"]:
-    """Return the residual plus a linear layer, fused into one kernel."""
-    output: Tensor = torch.ops.mkldnn._linear_pointwise.binary(input, residual, *weights, "add")  # noqa: SLF001 (as above)
     return output

@@ -26,9 +26,23 @@ def test_rows_are_divided_by_their_root_mean_square(dtype: torch.dtype) -> None:
     residual, weight = (torch.randn(5, 37) * 9).to(dtype), torch.rand(37).to(dtype)
     out = torch.empty_like(residual)
 
-    kernels.rms_norm(kernels.view(residual), kernels.view(weight), np.float32(0.1), kernels.view(out))
+    kernels.rms_norm(kernels.view(residual), (kernels.view(weight), np.float32(0.1)), kernels.view(out))
 
     assert is_close(out, F.rms_norm(residual.double(), (37,), weight.double(), 0.1))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_change_is_added_to_the_residual_stream_before_it_is_normalised(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    residual, change = torch.randn(5, 37).to(dtype), torch.randn(5, 37).to(dtype)
+    weight, out = torch.rand(37).to(dtype), torch.empty(5, 37, dtype=dtype)
+    expected = residual + change
+
+    norm = (kernels.view(weight), np.float32(0.1))
+    kernels.add_and_rms_norm(kernels.view(residual), kernels.view(change), norm, kernels.view(out))
+
+    assert torch.equal(residual, expected)
+    assert is_close(out, F.rms_norm(expected.double(), (37,), weight.double(), 0.1))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -51,7 +65,7 @@ def test_a_number_that_is_not_finite_stays_one(bad: float, dtype: torch.dtype) -
     residual[1, 3] = bad
     out, activated = torch.zeros_like(residual), torch.zeros(2, 4, dtype=dtype)
 
-    kernels.rms_norm(kernels.view(residual), kernels.view(weight), np.float32(1e-5), kernels.view(out))
+    kernels.rms_norm(kernels.view(residual), (kernels.view(weight), np.float32(1e-5)), kernels.view(out))
     kernels.swiglu(kernels.view(residual), kernels.view(activated))
 
     assert [bool(row.isfinite().all()) for row in out] == [True, False]
