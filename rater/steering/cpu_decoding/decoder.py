@@ -14,7 +14,6 @@ from transformers.cache_utils import Cache
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from rater.steering.cpu_decoding.llama import LlamaStep
 from rater.steering.cpu_decoding.packed_linear import speed_up_linear_layers, supports_dtype
 
 _ATTENTION = "rater_one_token"
@@ -73,6 +72,9 @@ class FastDecoder:
 
         Also in bfloat16, if the processor has instructions for it.
         """
+        # Imported here, since it imports numba: vLLM 0.32 on a CPU does not start in a process that has it.
+        from rater.steering.cpu_decoding.llama import LlamaStep  # noqa: PLC0415 (as above)
+
         dtypes = [torch.float32, *([torch.bfloat16] if supports_dtype("bfloat16") else [])]
         if _is_on_cpu(self._plain, *dtypes) and LlamaStep.supports(self._plain):
             return LlamaStep(self._plain)

@@ -28,3 +28,13 @@ def test_the_package_loads_no_torch() -> None:
     )
 
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_numba_is_imported_for_a_step_only_since_vllm_does_not_start_after_it() -> None:
+    code = (
+        "import sys, rater.steering.batch, rater.steering.likelihood, rater.generate.engines.torch_engine;"
+        "from rater.steering.cpu_decoding import fast_decoder; fast_decoder;"
+        "assert 'numba' not in sys.modules"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True)
