@@ -121,3 +121,11 @@ def test_the_file_of_a_study_that_was_closed_here_is_whole_without_its_wal(
     (tmp_path / "alone.db").write_bytes(Path(rating_url.removeprefix("sqlite:///")).read_bytes())
     with closing(sqlite3.connect(tmp_path / "alone.db")) as alone:
         assert alone.execute("SELECT state FROM study").fetchone() == ("closed",)
+
+
+def test_an_unknown_study_leads_back_to_the_list_and_says_nothing_to_raters(ada: FlaskClient) -> None:
+    page = ada.get("/desk/studies/unknown")
+
+    assert page.status_code == 404
+    assert '<a href="/desk">Studies</a>' in page.text
+    assert "Your saved answers" not in page.text
