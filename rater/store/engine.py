@@ -302,6 +302,30 @@ def writing(engine: Engine) -> Iterator[Session]:
         file.require_same()
 
 
+@contextlib.contextmanager
+def writing_rows(engine: Engine) -> Iterator[Connection]:
+    """Open one transaction as `writing` does, for statements that map no objects; a session costs more time.
+
+    Raises:
+        DatabaseError: as `writing`.
+    """
+    with _reraise_unusable(engine), _queue(engine), engine.connect() as connection:
+        connection.execution_options(**{_IMMEDIATE: True})
+        with connection.begin():
+            yield connection
+    file = open_file(engine)
+    if file is not None:  # as in `writing`
+        file.require_same()
+
+
+def connection_of(at: Session | Connection) -> Connection:
+    """Return the connection of a transaction; what its session is about to write is written first."""
+    if isinstance(at, Connection):
+        return at
+    at.flush()
+    return at.connection()
+
+
 def overwrite_deleted(session: Session) -> None:
     """Let SQLite write zeros over what this connection deletes, instead of leaving it in free pages."""
     if session.get_bind().dialect.name == "sqlite":

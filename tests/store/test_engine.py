@@ -11,7 +11,16 @@ from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 from sqlalchemy.exc import OperationalError
 
 from rater.errors import DatabaseError
-from rater.store.engine import UtcDateTime, open_engine, reading, shown_url, sqlite_path, writing
+from rater.store.engine import (
+    UtcDateTime,
+    connection_of,
+    open_engine,
+    reading,
+    shown_url,
+    sqlite_path,
+    writing,
+    writing_rows,
+)
 
 
 @pytest.fixture
@@ -91,6 +100,42 @@ def test_a_writer_holds_the_lock_from_its_start(url: str, notes: Engine) -> None
 
     impatient.execute("BEGIN IMMEDIATE")
     impatient.close()
+
+
+def test_a_writer_without_a_session_holds_the_lock_from_its_start(url: str, notes: Engine) -> None:
+    with sqlite3.connect(url.removeprefix("sqlite:///"), timeout=0) as other:
+        with writing_rows(notes), pytest.raises(sqlite3.OperationalError, match="database is locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN IMMEDIATE")
+    other.close()
+
+
+def test_a_writer_without_a_session_commits_all_or_nothing(notes: Engine) -> None:
+    add = text("INSERT INTO note (word) VALUES (:word)")
+    with writing_rows(notes) as connection:
+        connection.execute(add, {"word": "kept"})
+
+    def add_twice() -> None:
+        with writing_rows(notes) as connection:
+            connection.execute(add, {"word": "lost"})
+            connection.execute(add, {"word": "kept"})
+
+    with pytest.raises(SqlDatabaseError, match="UNIQUE"):
+        add_twice()
+
+    with reading(notes) as session:
+        words = connection_of(session).execute(text("SELECT word FROM note")).scalars().all()
+
+    assert words == ["kept"]
+
+
+def test_a_writer_without_a_session_names_a_file_that_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "text.db"
+    path.write_text("This is not a database. " * 100)
+    engine = open_engine(f"sqlite:///{path}")
+
+    with pytest.raises(DatabaseError, match="cannot be used"), writing_rows(engine):
+        pass
 
 
 def test_concurrent_writers_lose_no_increment(url: str, notes: Engine) -> None:

@@ -24,6 +24,46 @@ def statements(app: Flask) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", record)
 
 
+@pytest.fixture
+def round_trips(app: Flask) -> Iterator[list[str]]:
+    """What a database server would be sent, transaction control included; each waits for a reply."""
+    seen: list[str] = []
+    engine = app.extensions["rater"].engine
+
+    def record(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith("BEGIN"):
+            seen.append(statement.split(maxsplit=1)[0])
+
+    def note(name: str) -> Callable[..., None]:
+        return lambda *_: seen.append(name.upper())
+
+    listeners = {name: note(name) for name in ("begin", "commit", "rollback")}
+    listeners["before_cursor_execute"] = record
+    for name, listener in listeners.items():
+        event.listen(engine, name, listener)
+    yield seen
+    for name, listener in listeners.items():
+        event.remove(engine, name, listener)
+
+
+def test_a_save_with_the_next_page_is_one_transaction_of_four_round_trips(
+    client: FlaskClient,
+    slug: str,
+    enter: Callable[[str], None],
+    rate: Callable[[str, int, int], TestResponse],
+    round_trips: list[str],
+) -> None:
+    enter(slug)
+    rate(slug, 1, 3)
+    round_trips.clear()
+
+    form = {"submission_id": ID, "answer.happiness": "4"}
+    page = client.post(f"/s/{slug}/trial/2", data=form, headers={"X-Rater": "1"})
+
+    assert page.headers["X-Rater"] == "saved"
+    assert round_trips == ["BEGIN", "SELECT", "INSERT", "COMMIT"]
+
+
 @pytest.mark.parametrize(("path", "expected"), [("", 4), ("/consent", 2), ("/declined", 1), ("/thanks", 1)])
 def test_a_newcomers_pages_cost_few_queries(
     client: FlaskClient, slug: str, statements: list[str], path: str, expected: int

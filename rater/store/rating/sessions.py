@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import and_, bindparam, func, or_, select, union_all
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
+from rater.store.engine import connection_of
 from rater.store.rating.schema import Answer, Booklet, DeskSession, Rater, StudyRow, Token
 from rater.store.rating.studies import STUDY_COLUMNS, PublishedStudy, published_of
 from rater.study.visit import FreedReason, LeavingReason
@@ -169,11 +170,10 @@ _ENTRANCE = (
 
 
 def find_study_and_session(
-    session: Session, slug: str, token: str
+    at: Session | Connection, slug: str, token: str
 ) -> tuple[PublishedStudy | None, RaterSession | None]:
     """Find a study by its address and a rater of it by their token. Costs one query."""
-    session.flush()  # a connection by itself would not see what the session is about to write
-    row = session.connection().execute(_ENTRANCE, {"slug": slug, "digest": digest(token)}).first()
+    row = connection_of(at).execute(_ENTRANCE, {"slug": slug, "digest": digest(token)}).first()
     if row is None:
         return None, None
     study = published_of(row[:_N])

@@ -6,10 +6,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from rater.errors import StateError, nearest
+from rater.store.engine import connection_of
 from rater.store.log import append_event
 from rater.store.rating.digests import digest_collected
 from rater.store.rating.frame import has_finished_booklet
@@ -75,9 +76,9 @@ def find_study(session: Session, name: str) -> PublishedStudy | None:
     return published_of(row) if row else None
 
 
-def find_study_by_slug(session: Session, slug: str) -> PublishedStudy | None:
+def find_study_by_slug(at: Session | Connection, slug: str) -> PublishedStudy | None:
     """Find a study by its address. Costs one query."""
-    row = session.execute(_BY_SLUG, {"slug": slug}).first()
+    row = connection_of(at).execute(_BY_SLUG, {"slug": slug}).first()
     return published_of(row) if row else None
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from rater.errors import ClosedError, StateError
+from rater.store.engine import connection_of
 from rater.store.rating.schema import Answer, Booklet, Item, Rater, StudyRow, Token, TrialRow, TrialTextRow
 from rater.store.rating.sessions import SITTING_COLUMNS, RaterSession, digest
 from rater.store.rating.studies import STUDY_COLUMNS, PublishedStudy, published_of
@@ -190,19 +191,19 @@ class Turn:
     """The trial after it, without answers; None if there is none."""
 
 
-def lock_turn(session: Session, slug: str, token: str, position: int) -> Turn | None:
+def lock_turn(at: Session | Connection, slug: str, token: str, position: int) -> Turn | None:
     """Read all that a submission needs, and lock it until the commit; None for an unknown study or rater.
 
     Must run in a `writing` transaction. Costs one query.
 
     Args:
-        session: The transaction.
+        at: The transaction.
         slug: The study's address.
         token: The rater's token.
         position: The trial that is submitted.
     """
     sought = {"slug": slug, "digest": digest(token), "position": position, "next_position": position + 1}
-    rows = session.connection().execute(_TURN, sought).all()
+    rows = connection_of(at).execute(_TURN, sought).all()
     if not rows:
         return None
     study, rater_session = rows[0][:_N_STUDY], rows[0][_N_STUDY:][:_N_SITTING]
@@ -215,14 +216,14 @@ def lock_turn(session: Session, slug: str, token: str, position: int) -> Turn | 
     return Turn(published_of(study), RaterSession(*rater_session), dimension, next_trial)
 
 
-def view_trial(session: Session, rater_session: RaterSession, position: int) -> TrialView:
+def view_trial(at: Session | Connection, rater_session: RaterSession, position: int) -> TrialView:
     """Read one trial of a rater's booklet with its latest answers. Costs two queries, one for a new trial.
 
     Raises:
         StateError: the trial is not there, or not yet its turn.
     """
     _require_turn(rater_session, position, 1)
-    connection = session.connection()
+    connection = connection_of(at)
     sought = {"booklet_id": rater_session.booklet_id, "position": position}
     texts = connection.execute(_TRIAL, sought).all()
     latest: dict[str, Judgement] = {}
@@ -263,7 +264,7 @@ def first_revisable(rater_session: RaterSession, revising: Revising) -> int:
 
 
 def record_answers(
-    session: Session,
+    at: Session | Connection,
     study_id: int,
     rater_session: RaterSession,
     sent: Submission,
@@ -279,7 +280,7 @@ def record_answers(
     before.
 
     Args:
-        session: The transaction.
+        at: The transaction.
         study_id: The study.
         rater_session: The rater.
         sent: The submission.
@@ -294,8 +295,7 @@ def record_answers(
     first = first_revisable(rater_session, revising)
     if sent.position > rater_session.n_trials:  # possibly too large for a database's integer
         _require_turn(rater_session, sent.position, first)
-    session.flush()
-    connection = session.connection()  # which is quicker than a session where there is nothing to map
+    connection = connection_of(at)
     state, has_finished = locked, rater_session.has_finished
     if state is None:
         ids = {"rater_id": rater_session.rater_id, "study_id": study_id}

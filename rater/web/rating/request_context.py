@@ -12,6 +12,7 @@ from typing import cast
 
 from flask import abort, current_app, has_request_context, request
 from markupsafe import Markup, escape
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
@@ -185,7 +186,7 @@ class Visit:
         return rater_session is not None and rater_session.is_replaced and self.protocol.late_raters == "stop"
 
 
-def find_visit(session: Session, slug: str) -> Visit:
+def find_visit(at: Session | Connection, slug: str) -> Visit:
     """Find the study at an address and the rater who asks. Costs one query.
 
     Raises:
@@ -195,15 +196,15 @@ def find_visit(session: Session, slug: str) -> Visit:
     study, rater_session = None, None
     if _SLUG.fullmatch(slug):
         if token:
-            study, rater_session = find_study_and_session(session, slug, token)
+            study, rater_session = find_study_and_session(at, slug, token)
         else:
-            study = find_study_by_slug(session, slug)
+            study = find_study_by_slug(at, slug)
     if study is None:
         abort(404)
     return _make_visit(study, rater_session, token)
 
 
-def find_turn(session: Session, slug: str, position: int) -> tuple[Visit, Turn | None]:
+def find_turn(connection: Connection, slug: str, position: int) -> tuple[Visit, Turn | None]:
     """Find the study and the rater who submits a trial, with all that storing it needs; lock them.
 
     Costs one query; two for an unknown rater, who has no turn.
@@ -213,10 +214,10 @@ def find_turn(session: Session, slug: str, position: int) -> tuple[Visit, Turn |
     """
     token = read_token()
     if token and position <= _MAX_POSITION and _SLUG.fullmatch(slug):
-        turn = lock_turn(session, slug, token, position)
+        turn = lock_turn(connection, slug, token, position)
         if turn is not None:
             return _make_visit(turn.study, turn.rater_session, token), turn
-    return find_visit(session, slug), None
+    return find_visit(connection, slug), None
 
 
 def _make_visit(study: PublishedStudy, rater_session: RaterSession | None, token: str | None) -> Visit:

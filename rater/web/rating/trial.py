@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from flask import Response, redirect, request
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
 from rater.errors import ClosedError, StateError
-from rater.store.engine import reading, writing
+from rater.store.engine import reading, writing_rows
 from rater.store.rating import trials
 from rater.store.rating.monitoring import read_seconds_per_text
 from rater.store.rating.proofs import prove
@@ -210,24 +211,24 @@ def answer(slug: str, position: int) -> AnyResponse:
     One query more for a text that was answered before, and for a reply with any page but the next new text's.
     """
     by_script = ASKED_BY_SCRIPT in request.headers
-    with writing(running().engine) as session:
-        visit, turn = find_turn(session, slug, position)
+    with writing_rows(running().engine) as connection:
+        visit, turn = find_turn(connection, slug, position)
         rater_session = flow.require_rater(visit, position)
         dimensions = asked_dimensions(visit.protocol, None if turn is None else turn.dimension)
         sent = read_trial_form(request.form, dimensions)
         if read_booklet_number(request.form) == rater_session.booklet_number:
-            taken = _take(session, visit, rater_session, position, sent=sent, turn=turn)
+            taken = _take(connection, visit, rater_session, position, sent=sent, turn=turn)
         else:  # a page of an earlier booklet in another tab
             taken = _Taken(visit, "refused", flow.current_place(visit))
         if taken.outcome == "incomplete":
-            read = _read(session, visit, position, sent.given)
+            read = _read(connection, visit, position, sent.given)
             seconds_left = seconds_too_early(visit, rater_session, position) if sent.is_complete else 0
             taken = replace(taken, read=replace(read, seconds_left=seconds_left))
         elif by_script and taken.outcome == "saved" and taken.place.step == "trial":
             assert taken.place.position is not None  # noqa: S101 (a trial has one)
             next_trial = None if turn is None else turn.next_trial
             taken = replace(
-                taken, read=_read(session, taken.visit, taken.place.position, next_trial=next_trial)
+                taken, read=_read(connection, taken.visit, taken.place.position, next_trial=next_trial)
             )
     response = _reply(taken, by_script=by_script)
     if taken.outcome == "drafted" and sent.draft:
@@ -271,7 +272,7 @@ def seconds_too_early(visit: Visit, rater_session: RaterSession, position: int) 
 
 
 def _take(
-    session: Session,
+    connection: Connection,
     visit: Visit,
     rater_session: RaterSession,
     position: int,
@@ -288,7 +289,7 @@ def _take(
     submission = trials.Submission(sent.submission_id, position, sent.judgements, sent.timing)
     try:
         trials.record_answers(
-            session,
+            connection,
             visit.study.id,
             rater_session,
             submission,
@@ -323,7 +324,7 @@ def _reply(taken: _Taken, *, by_script: bool) -> AnyResponse:
 
 
 def _read(
-    session: Session,
+    at: Session | Connection,
     visit: Visit,
     position: int,
     sent: Mapping[str, FormAnswer] | None = None,
@@ -333,7 +334,7 @@ def _read(
     """Read a trial with what was given on it: just sent, stored, or drafted before.
 
     Args:
-        session: The database.
+        at: The database.
         visit: Who asks.
         position: The trial.
         sent: What was just sent.
@@ -343,7 +344,7 @@ def _read(
     if next_trial is not None and next_trial.position == position == rater_session.next_position:
         view = next_trial
     else:
-        view = trials.view_trial(session, rater_session, position)
+        view = trials.view_trial(at, rater_session, position)
     dimensions = asked_dimensions(visit.protocol, view.dimension)
     if sent is not None:
         return _Read(rater_session, view, dimensions, sent)
