@@ -26,7 +26,7 @@ def statements(app: Flask) -> Iterator[list[str]]:
 
 @pytest.fixture
 def round_trips(app: Flask) -> Iterator[list[str]]:
-    """What a database server would be sent, transaction control included; each waits for a reply."""
+    """Messages to a database server that wait for a reply, transaction control included."""
     seen: list[str] = []
     engine = app.extensions["rater"].engine
 
