@@ -300,6 +300,8 @@ NOT_VOUCHED_FOR = {
     "desk_user": "logins",
     "identifier": "personal",
     "invitation": "personal",
+    "listed_participant": "participants of other studies, from which no result is computed",
+    "participant_list": "participants of other studies, from which no result is computed",
     "questionnaire_answer": "answers about raters can be deleted alone",
     "network_count": "counters that are deleted after a day, from which no result is computed",
     "shown_ending": "codes for payment, from which no result is computed",
