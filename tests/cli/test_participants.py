@@ -70,7 +70,9 @@ def test_the_table_is_private_and_its_writing_is_logged(tmp_path: Path) -> None:
     assert "2 participants are in people.csv" in done.stdout
     assert (tmp_path / "people.csv").stat().st_mode & 0o777 == 0o600
     header, *rows = (tmp_path / "people.csv").read_text().splitlines()
-    assert header.startswith("participant_id,rater,STUDY_ID,SESSION_ID,label,status,list,reason,code")
+    assert header.startswith(
+        "participant_id,rater,STUDY_ID,SESSION_ID,label,status,list,reason,further_booklets"
+    )
     assert sorted(row.split(",")[0] for row in rows) == [PERSON.format(1), PERSON.format(2)]
     assert (both.returncode, "exclude each other" in both.stderr) == (2, True)
 

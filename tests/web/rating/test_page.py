@@ -53,8 +53,15 @@ def test_a_pages_fields_are_the_whole_context_of_its_template(
     person.open(headers={"Sec-Fetch-Dest": "iframe"})
     person.open(f"?PROLIFIC_PID={'a' * 24}").open(f"?PROLIFIC_PID={'b' * 24}").follow().press("agree")
     person.open("/leave").press("withdrawn")
+    brief = {"recruitment": None, "screening": (), "practice": (), "practice_pass": None}
+    keen = {**brief, "blinding": None, "final_comment": None, "booklets_per_rater": 2}
+    short = whole.model_copy(update=keen)
+    rater = visitor(publish_study(slug="keen", name="keen", shown=short, texts_apart=True))
+    rater.open().follow().press("agree").press().press(**{"answer.happiness": "2"}).press()
+    rater.press("another").open("/code")
 
     assert "You have withdrawn" in person.text
+    assert rater.at == "/code"
     by_template = {page.template: {field.name for field in fields(page)} for page in Page.__subclasses__()}
     assert {name for name, _ in rendered} == set(by_template)
     assert [context for _, context in rendered] == [by_template[str(name)] for name, _ in rendered]
