@@ -186,10 +186,12 @@ class _Rating:
             return False
         what = "You have begun another set."
         if offer is not None:
-            what = f"You may rate another {offer.n_trials} {self.around.trial}s."
+            trial = self.around.trial
+            texts = trial if offer.n_trials == 1 else f"{trial}s"
+            what = f"You may rate {offer.n_trials} more {texts}."
         bonus = protocol.bonus.per_extra_booklet if protocol.bonus else None
         paid = f" A bonus of {bonus:.2f} is paid for it." if bonus else ""
-        print_line(self.console, f"{what}{paid} You need not. y to rate them · n to leave")
+        print_line(self.console, f"{what}{paid} You do not have to. y to go on · n to leave")
         while (pressed := self.asking.keyboard.key()) not in ("y", "yes"):
             if pressed in ("n", "no", "q"):
                 return False
