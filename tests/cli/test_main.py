@@ -35,7 +35,7 @@ def test_help_lists_the_verbs_in_the_order_of_the_flow(tmp_path: Path) -> None:
         "model", "new", "check", "power", "try", "sweep", "corpus", "compare", "generate",
         "gather", "measure", "audit", "rehearse",
         "publish", "register", "open", "user", "invite", "prolific", "serve", "rate", "recover", "status",
-        "participants", "free",
+        "participants", "import-participants", "free",
         "pause", "amend", "backup", "forget", "close", "analyze", "export", "archive", "import", "verify",
         "db", "explain",
     ]  # fmt: skip
@@ -161,7 +161,7 @@ def test_analyzing_too_little_says_what_is_missing_and_prints_no_p_value(
     shown = run("analyze", opened.name, "--yes", *outputs, *RATING, *SEALED, cwd=tmp_path)
 
     assert shown.returncode == 0
-    assert "Not estimable, because" in " ".join(shown.stdout.split())
+    assert "Not estimable on happiness, because" in " ".join(shown.stdout.split())
     assert "p =" not in shown.stdout
     assert json.loads((tmp_path / "all.json").read_text())
     assert (tmp_path / "all.csv").read_text().startswith("rater,position,item,prompt,arm,dimension,answer")

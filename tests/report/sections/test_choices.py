@@ -65,4 +65,4 @@ def test_differences_are_proportions_and_not_scale_points(analysed: Analysis) ->
 
     assert "scale points" not in document + printed
     assert "| proportion of target choices |" in document
-    assert "proportion of target choices  " in printed
+    assert "proportion of target" in printed
