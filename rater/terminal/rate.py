@@ -191,7 +191,7 @@ class _Rating:
             what = f"You may rate {offer.n_trials} more {texts}."
         bonus = protocol.bonus.per_extra_booklet if protocol.bonus else None
         paid = f" A bonus of {bonus:.2f} is paid for it." if bonus else ""
-        print_line(self.console, f"{what}{paid} You do not have to. y to go on · n to leave")
+        print_line(self.console, f"{what}{paid} You do not have to. y to continue · n to leave")
         while (pressed := self.asking.keyboard.key()) not in ("y", "yes"):
             if pressed in ("n", "no", "q"):
                 return False

@@ -68,7 +68,7 @@ def test_a_rater_who_finished_may_rate_another_booklet_or_leave_and_sees_the_cod
     first = rate("y", "", "3", "", "n")
     second = rate("", "y", "4", "", "y", "q")
 
-    assert "You may rate 1 more text. You do not have to. y to go on" in first
+    assert "You may rate 1 more text. You do not have to. y to continue" in first
     assert _values(answers()) == [(1, 3), (2, 4)]
     assert second.count("Your code: DONE-1") == 3
     with reading(database) as session:
