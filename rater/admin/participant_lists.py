@@ -4,9 +4,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from rater.errors import RaterError
 from rater.store.engine import disposing, empty_wal, reading, writing
 from rater.store.rating.open import create_rating, open_rating
 from rater.store.rating.participants import log_list
@@ -18,6 +17,7 @@ from rater.store.rating.past_participants import (
 from rater.store.rating.studies import get_study
 from rater.study.declaration import Name
 from rater.study.visit import Parameter
+from rater.tables.json_file import read_json_file
 from rater.temp_files import write_whole
 
 _MAX_FILE_BYTES = 100_000_000
@@ -74,22 +74,10 @@ def import_participant_file(rating_url: str, path: Path) -> ParticipantDigests:
 
 
 def _read(path: Path) -> ParticipantFile:
-    try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            msg = (
-                f"{path} is larger than a file of participants can be. Valid: what rater participants wrote."
-            )
-            raise RaterError(msg)
-        return ParticipantFile.model_validate_json(path.read_bytes())
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}."
-        raise RaterError(msg) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
-        what = "it is not JSON" if first["type"] == "json_invalid" else f"{place}{first['msg']}"
-        msg = (
-            f"{path} is not a file of participants: {what}. Valid: a file that rater participants STUDY "
-            "--digests wrote."
-        )
-        raise RaterError(msg) from error
+    return read_json_file(
+        path,
+        ParticipantFile,
+        noun="file of participants",
+        valid="a file that rater participants STUDY --digests wrote",
+        max_bytes=_MAX_FILE_BYTES,
+    )

@@ -97,7 +97,7 @@ class Ratings(AnswerKind):
         return f"{self._describe_verdict(concluded)} on {name}: {found}."
 
     def _has_two_scores(self, judged: Judged) -> bool:  # noqa: ARG002 (ratings always have)
-        """Return whether the other score says more than the planned one."""
+        """Return whether the test of the other score can differ from that of the planned one."""
         return True
 
     def _describe_verdict(self, concluded: Concluded) -> str:

@@ -40,7 +40,7 @@ def find_latest(session: Session, rater_session: RaterSession) -> str:
 def read_further_offer(
     session: Session, study_id: int, rater_session: RaterSession, protocol: Protocol, *, now: datetime
 ) -> Offer | None:
-    """Describe the further booklet that a rater may take now; None if there is none.
+    """Describe the further booklet that a rater may take now, or return None.
 
     Costs nothing if the study allows one booklet only, and up to twelve queries otherwise.
     """

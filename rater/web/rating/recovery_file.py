@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
@@ -21,6 +21,7 @@ from rater.store.rating.proofs import find_digest, is_proven
 from rater.store.rating.schema import EventRow
 from rater.store.rating.sessions import RaterSession, find_rater_session_by_digest
 from rater.store.rating.studies import PublishedStudy, find_study_by_slug
+from rater.tables.json_file import read_json_file
 from rater.web.rating.forms import TrialForm, is_submission_id, read_trial_form
 from rater.web.rating.trial import asked_dimensions
 
@@ -66,20 +67,13 @@ def read_recovery_file(path: Path) -> RecoveryFile:
     Raises:
         RaterError: it cannot be read, or is none.
     """
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            msg = f"{path} is larger than a file of answers can be. Valid: what a rater downloaded."
-            raise RaterError(msg)
-        return RecoveryFile.model_validate_json(path.read_bytes())
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}."
-        raise RaterError(msg) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
-        what = "it is not JSON" if first["type"] == "json_invalid" else f"{place}{first['msg']}"
-        msg = f"{path} is not a valid file of answers: {what}. Valid: what a rater downloaded."
-        raise RaterError(msg) from error
+    return read_json_file(
+        path,
+        RecoveryFile,
+        noun="file of answers",
+        valid="what a rater downloaded",
+        max_bytes=MAX_FILE_BYTES,
+    )
 
 
 def take_in(session: Session, file: RecoveryFile, *, now: datetime) -> Recovered:
