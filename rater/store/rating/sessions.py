@@ -23,7 +23,14 @@ LateRaters = Literal["finish", "stop"]
 _MINE = Answer.rater_id == Rater.id
 # what surrounds the trials is asked with the first booklet only
 _IS_FURTHER = Rater.booklet_number > 1
-_LAST_AT = select(Answer.answered_at).where(_MINE).order_by(Answer.id.desc()).limit(1).scalar_subquery()
+# By the columns of an index: by number, the database would read and sort all answers of the rater.
+_LAST_AT = (
+    select(Answer.answered_at)
+    .where(_MINE)
+    .order_by(Answer.position.desc(), Answer.dimension.desc(), Answer.revision.desc())
+    .limit(1)
+    .scalar_subquery()
+)
 # columns, each a field of `RaterSession` in its order: making a `Rater` of them for every page takes longer
 SITTING_COLUMNS = (
     Rater.id,
@@ -51,11 +58,12 @@ SITTING_COLUMNS = (
 )
 """The columns of a `RaterSession`."""
 # Built once: building the statements of every rating takes longer than SQLite takes to run them.
+# The token is the only condition. Given the study too, PostgreSQL may begin with all raters of the study.
 _SITTING = (
-    select(*SITTING_COLUMNS)
+    select(Rater.study_id, *SITTING_COLUMNS)
     .join(Token, Token.rater_id == Rater.id)
     .join(Booklet, Booklet.id == Rater.booklet_id)
-    .where(Token.digest == bindparam("digest"), Rater.study_id == bindparam("study_id"))
+    .where(Token.digest == bindparam("digest"))
 )
 
 
@@ -74,7 +82,7 @@ class RaterSession:
     """Most lines above several texts on a wide page."""
     n_answered: int
     last_seen_at: datetime
-    """When they last answered; before the first answer, when they consented."""
+    """When they answered the last trial so far; before the first answer, when they consented."""
     has_been_screened: bool
     has_answered_before: bool
     """True if they have left the questionnaire before the trials."""
@@ -147,8 +155,8 @@ def find_rater_session(session: Session, study_id: int, token: str) -> RaterSess
 
 def find_rater_session_by_digest(session: Session, study_id: int, token_digest: str) -> RaterSession | None:
     """Find a rater of a study by the digest of their token. Costs one query."""
-    row = session.execute(_SITTING, {"digest": token_digest, "study_id": study_id}).first()
-    return None if row is None else RaterSession(*row)
+    row = session.execute(_SITTING, {"digest": token_digest}).first()
+    return None if row is None or row.study_id != study_id else RaterSession(*row[1:])
 
 
 def has_ended(session: Session, rater_id: str) -> bool:
@@ -159,6 +167,7 @@ def has_ended(session: Session, rater_id: str) -> bool:
 
 _N = len(STUDY_COLUMNS)
 # Built once, as those of every rating are.
+# Outer joins, so that the database begins with the study and the token, and not with all raters of the study.
 _ENTRANCE = (
     select(*STUDY_COLUMNS, *SITTING_COLUMNS)
     .select_from(StudyRow)
