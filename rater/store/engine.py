@@ -273,10 +273,14 @@ def reading(engine: Engine) -> Iterator[Session]:
     """
     if engine.dialect.name == "postgresql":
         # its default, READ COMMITTED, takes a new snapshot for each statement
-        engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with _reraise_unusable(engine), Session(engine) as session:
         yield session
-        session.rollback()
+        if engine.dialect.name == "postgresql":  # at a rollback, the driver drops its prepared statements
+            session.expunge_all()
+            session.commit()
+        else:
+            session.rollback()
 
 
 @contextlib.contextmanager
