@@ -165,7 +165,10 @@ def translate(protocol: Protocol, chosen: str) -> Protocol:
 
 def surroundings() -> Hashable:
     """Return what our macros depend on in addition to their arguments: study, language and address."""
-    return Same(g.get("study_protocol")), current_language(), request.script_root
+    kept = g.get("surroundings")
+    if kept is None:
+        kept = g.surroundings = Same(g.get("study_protocol")), current_language(), request.script_root
+    return cast("Hashable", kept)
 
 
 def choose_language(protocol: Protocol) -> str:
@@ -181,7 +184,7 @@ def choose_language(protocol: Protocol) -> str:
 
 def speak(language: str) -> str:
     """Write this page in a language."""
-    g.rater_language = language
+    g.rater_language, g.surroundings = language, None
     return language
 
 
