@@ -36,6 +36,7 @@ from rater.embedded_model import EMBEDDED_MODEL
 from rater.steering.additions import resolve
 from rater.steering.batch import Row, completion_seed
 from rater.steering.bridge import load_model, plain_model, tokenize
+from rater.steering.cpu_decoding import supports_dtype
 from rater.steering.sampler import generate
 from rater.study.arms import Sampling, XVector
 
@@ -214,7 +215,10 @@ class Table:
 
 
 def measure(dtype: str, jobs: Sequence[Job], given: argparse.Namespace, table: Table) -> None:
-    """Measure one dtype in this process."""
+    """Measure one dtype in this process, if this processor has instructions for it."""
+    if not supports_dtype(dtype):
+        print(f"{dtype}: not measured, since this processor has no instructions for it", flush=True)
+        return
     model = load_model(EMBEDDED_MODEL, device="cpu", dtype=getattr(torch, dtype))
     products = Products(model)
     our_flow(model, Job(PROMPTS[:1], 2, jobs[0].sampling))  # first calls are slow
