@@ -25,8 +25,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from client import Browser  # type: ignore[import-not-found]
-from servers import N_TRIALS, SLUG, Served, databases, serving  # type: ignore[import-not-found]
+from servers import N_TRIALS, SLUG, Served, cpu_of, databases, serving  # type: ignore[import-not-found]
 
+_ONLY_IN_JSON = {"ratings", "mib_before", "resent"}
 MAX_RATERS, MAX_SECONDS, TURN_S = 200, 120.0, 5.0
 _SUBMISSION = re.compile(rb'name="submission_id" value="([^"]+)"')
 _TOKEN = re.compile(rb'name="token" value="([^"]+)"')
@@ -46,6 +47,10 @@ class Measured:
     elapsed_s: float = 0.0
     cpu_s: float = 0.0
     """CPU time of the server's processes, without PostgreSQL's."""
+    database_cpu_s: float = 0.0
+    """CPU time of PostgreSQL's processes; 0 for SQLite, which runs within the server's."""
+    driver_cpu_s: float = 0.0
+    """CPU time of this process."""
     mib_after: float = 0.0
     n_resent: int = 0
 
@@ -62,6 +67,10 @@ class Measured:
             "p50_ms": 1000 * cuts[49],
             "p99_ms": 1000 * cuts[98],
             "cpu_ms": 1000 * self.cpu_s / len(self.times_s),
+            "database_ms": 1000 * self.database_cpu_s / len(self.times_s),
+            "driver_ms": 1000 * self.driver_cpu_s / len(self.times_s),
+            "cpu_used": (self.cpu_s + self.database_cpu_s + self.driver_cpu_s)
+            / (self.elapsed_s * (os.cpu_count() or 1)),
             "mib_before": self.mib_before,
             "mib_after": self.mib_after,
             "resent": self.n_resent,
@@ -100,23 +109,26 @@ async def measure(
 
 async def _take_turn(served: Served, row: Measured, browsers: list[Browser], seconds: float) -> None:
     rate = _rate if served.name == "rater" else _rate_bare
-    cpu_before, started = served.cpu_s(), time.perf_counter()
+    before = served.cpu_s(), cpu_of("postgres"), time.process_time()
+    started = time.perf_counter()
 
     async def rater(browser: Browser, number: int) -> None:
         await asyncio.sleep(row.think_s * number / len(browsers))  # not all at once
         while time.perf_counter() - started < seconds and browser.position < N_TRIALS:
-            before = time.perf_counter()
+            sent_at = time.perf_counter()
             try:
                 await rate(browser)
             except (RuntimeError, OSError, asyncio.IncompleteReadError) as error:
                 row.errors.append(f"{served.name}: {error}")
                 return
-            row.times_s.append(time.perf_counter() - before)
+            row.times_s.append(time.perf_counter() - sent_at)
             await asyncio.sleep(row.think_s)
 
     await asyncio.gather(*(rater(browser, number) for number, browser in enumerate(browsers)))
     row.elapsed_s += time.perf_counter() - started
-    row.cpu_s += served.cpu_s() - cpu_before
+    row.cpu_s += served.cpu_s() - before[0]
+    row.database_cpu_s += cpu_of("postgres") - before[1]
+    row.driver_cpu_s += time.process_time() - before[2]
 
 
 async def _begin(browser: Browser) -> None:
@@ -182,14 +194,20 @@ def print_table(rows: list[Measured]) -> None:
     """Print a line for each server, and the app's share of the bare page's rate."""
     figures = [row.figures() for row in rows]
     for number, line in enumerate(figures):
+        shown = {name: _write(value) for name, value in line.items() if name not in _ONLY_IN_JSON}
         if number == 0:
-            print("".join(f"{name:>14}" for name in line))
-        shown = (f"{value:.1f}" if isinstance(value, float) else str(value) for value in line.values())
-        print("".join(f"{value:>14}" for value in shown))
+            print("".join(f"{name:>14}" for name in shown))
+        print("".join(f"{value:>14}" for value in shown.values()))
         before = figures[number - 1]
         if line["server"] == "rater" and number and before["server"] == "bare":
             ratio = float(line["ratings_per_s"]) / float(before["ratings_per_s"])
             print(f"{'':14}{ratio:.2f} of the bare page's rate")
+
+
+def _write(value: str | float) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
 def main() -> None:

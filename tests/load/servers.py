@@ -47,17 +47,28 @@ class Served:
 
     def cpu_s(self) -> float:
         """Return the CPU time of the server so far, in seconds."""
-        ticks = 0
-        for process in self.processes():
-            fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+        return sum(map(_cpu_s, self.processes()))
 
     def worker_mib(self) -> float:
         """Return the memory of the largest process, in MiB."""
         statuses = [(process / "status").read_text() for process in self.processes()]
         found = [re.search(r"VmRSS:\s+(\d+) kB", status) for status in statuses]
         return max(int(each[1]) / 1024 for each in found if each)
+
+
+def cpu_of(name: str) -> float:
+    """Return the CPU time so far of all running processes with a name, in seconds."""
+    found = 0.0
+    for comm in Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):
+            if comm.read_text().strip() == name:
+                found += _cpu_s(comm.parent)
+    return found
+
+
+def _cpu_s(process: Path) -> float:
+    fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
