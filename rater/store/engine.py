@@ -276,7 +276,9 @@ def reading(engine: Engine) -> Iterator[Session]:
         engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with _reraise_unusable(engine), Session(engine) as session:
         yield session
-        if engine.dialect.name == "postgresql":  # at a rollback, the driver drops its prepared statements
+        if engine.dialect.name == "postgresql":
+            # The driver drops its prepared statements at a rollback. Nothing is written: without objects
+            # there is nothing to flush, and the transaction is read-only.
             session.expunge_all()
             session.commit()
         else:

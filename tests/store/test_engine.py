@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import URL, Engine, text
 from sqlalchemy.exc import DatabaseError as SqlDatabaseError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from rater.errors import DatabaseError
 from rater.store.engine import (
@@ -189,6 +189,28 @@ def test_a_read_session_stores_nothing(notes: Engine) -> None:
         session.execute(text("INSERT INTO note VALUES (1, 'a')"))
 
     assert _count(notes) == 0
+
+
+def test_a_read_session_of_postgresql_refuses_to_write(postgresql: URL) -> None:
+    engine = open_engine(postgresql.render_as_string(hide_password=False))
+
+    with pytest.raises(DBAPIError, match="read-only transaction"), reading(engine) as session:
+        session.execute(text("CREATE TABLE note (id INTEGER PRIMARY KEY)"))
+
+    engine.dispose()
+
+
+def test_a_read_session_of_postgresql_keeps_the_prepared_statements(postgresql: URL) -> None:
+    engine = open_engine(postgresql.render_as_string(hide_password=False))
+    for _ in range(10):  # psycopg prepares a statement at its sixth use
+        with reading(engine) as session:
+            session.execute(text("SELECT 41 + 1"))
+
+    with reading(engine) as session:
+        prepared = session.scalars(text("SELECT statement FROM pg_prepared_statements")).all()
+
+    assert "SELECT 41 + 1" in prepared
+    engine.dispose()
 
 
 def test_an_engine_can_be_used_from_several_threads(notes: Engine) -> None:

@@ -167,7 +167,7 @@ def has_ended(session: Session, rater_id: str) -> bool:
 
 _N = len(STUDY_COLUMNS)
 # Built once, as those of every rating are.
-# Outer joins, so that the database begins with the study and the token, and not with all raters of the study.
+# With outer joins the database begins with the study and the token, and not with all raters of the study.
 _ENTRANCE = (
     select(*STUDY_COLUMNS, *SITTING_COLUMNS)
     .select_from(StudyRow)
